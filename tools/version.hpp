@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string_view>
+
+/// What this binary was built from. The definitions are written at build time (cmake/version.cmake).
+namespace millrace::tools {
+
+/// The release, as in `0.1.0`.
+std::string_view version();
+
+/// The first 12 hex digits of the commit, or `unknown` when the source was no git checkout.
+std::string_view commit();
+
+}  // namespace millrace::tools
