@@ -1,0 +1,4 @@
+#include "protocol/messages/delete_records.hpp"
+
+MILLRACE_MESSAGE_CODEC(millrace::protocol::DeleteRecordsRequest);
+MILLRACE_MESSAGE_CODEC(millrace::protocol::DeleteRecordsResponse);
