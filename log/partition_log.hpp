@@ -1,0 +1,280 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "log/config.hpp"
+#include "log/damage.hpp"
+#include "log/errc.hpp"
+#include "log/files.hpp"
+#include "log/leader_epochs.hpp"
+#include "log/producer_state.hpp"
+#include "log/read_work.hpp"
+#include "log/sync_work.hpp"
+#include "protocol/base/bytes.hpp"
+#include "protocol/base/result.hpp"
+#include "protocol/base/types.hpp"
+#include "protocol/record/batch.hpp"
+
+namespace millrace::log {
+
+class Segment;
+class TailCache;
+class PartitionLog;
+
+enum class LogState : std::uint8_t {
+  writable,
+  read_only,  ///< damage took acknowledged records; what is below it can be read
+  failed,     ///< a write or sync failed; what is synced can be read
+  closed,
+};
+[[nodiscard]] std::string_view to_string(LogState state);
+std::ostream& operator<<(std::ostream& out, LogState state);
+
+struct AppendInfo {
+  friend bool operator==(const AppendInfo&, const AppendInfo&) = default;
+  friend std::ostream& operator<<(std::ostream& out, const AppendInfo& info);
+  Offset base;
+  Offset last;
+  Timestamp max_timestamp;  ///< of the batch as it is in the log now; -1 none
+};
+
+/// What opening a log had to do.
+struct RecoveryReport {
+  friend bool operator==(const RecoveryReport&, const RecoveryReport&) = default;
+  bool clean = false;               ///< nothing was behind the recovery point
+  std::uint64_t scanned_bytes = 0;  ///< batches verified behind the recovery point
+  std::uint64_t torn_bytes = 0;     ///< cut off the tail: writes that a crash left unfinished
+  std::uint32_t damages = 0;        ///< calls to the sink
+  std::uint32_t indexes_rebuilt = 0;
+  bool producers_rebuilt = false;  ///< no snapshot could be used; the whole log was read
+};
+
+struct OpenedLog {
+  std::unique_ptr<PartitionLog> log;
+  RecoveryReport report;
+};
+
+/// What retention deleted.
+struct RetentionReport {
+  friend bool operator==(const RetentionReport&, const RetentionReport&) = default;
+  std::uint32_t segments = 0;
+  std::uint64_t bytes = 0;
+  bool rolled = false;  ///< the active segment was rolled, because its newest record expired
+};
+
+/// The log of one partition: a folder of segments that hold record batches as they travel, with
+/// sparse indexes, producer state and leader epochs. README.md in this folder draws the files.
+///
+/// Owned by one broker shard, which makes all calls on its thread. None of them waits for a disk
+/// sync except where said; `SyncWork`, `CheckpointWork`, `FileRead` and `TimeLookup` objects are
+/// handed out to be run on pool threads. `Files` must outlive the log and all of these.
+///
+/// One turn of the owner's loop:
+///
+///   log.append(...)            any number of times; the batch is in memory, readable, not written
+///   log.write()                once, one gathered write
+///   if (auto work = log.take_sync())     at most one is out at a time, the next group builds up
+///     on a pool thread: result = work->run();
+///     back on the owner: log.synced(*work, result);      acknowledge what is below synced_end()
+///   if (auto work = log.take_checkpoint())               likewise, but nobody waits for it
+///     on a pool thread: result = work->run();
+///     back on the owner: log.checkpointed(*work, result);
+///
+/// Three ends are never mixed: log_end() >= written_end() >= synced_end(). A failed write or sync
+/// makes the log `failed` for good: `synced_end()` never moves again, so nothing later is ever
+/// acknowledged, and nothing is retried.
+class PartitionLog {
+ public:
+  using Path = std::filesystem::path;
+
+  /// Opens the log in `dir`, creating it when missing, and recovers it: everything below the last
+  /// recovery point is taken as it is, what follows is verified batch by batch. A torn tail is cut.
+  /// Other damage goes to `sink`; if acknowledged records may be missing the log is `read_only` and
+  /// ends at the damage, and the files are left as they are. Missing or stale indexes and producer
+  /// snapshots are rebuilt. Blocks; may run on a pool thread before the owner takes the log.
+  /// Fails when the file system does.
+  static Result<OpenedLog> open(Files& files, Path dir, LogConfig config, Timestamp now,
+                                DamageSink& sink);
+  ~PartitionLog();
+  PartitionLog(const PartitionLog&) = delete;
+  PartitionLog& operator=(const PartitionLog&) = delete;
+
+  // -- Appending ---------------------------------------------------------------------------------
+
+  /// Leader: copies one batch (whole, validated by the caller, CRC and all) behind the end and
+  /// stamps it with base offset, epoch and, if given, append time. In memory only until `write()`.
+  /// An error changes nothing.
+  Result<AppendInfo> append(Bytes batch, LeaderEpoch epoch, std::optional<Timestamp> append_time);
+  /// Follower: copies a run of whole batches that keep their offsets and epochs. They must not
+  /// begin before `log_end()` (`offsets_not_ahead`); gaps are kept, as compaction leaves them. The
+  /// CRCs are verified (`batch_malformed`). All or nothing.
+  Result<AppendInfo> append_as_is(Bytes run);
+  /// Writes everything appended since the last call, with one gathered write per segment touched.
+  Result<void> write();
+
+  /// All files written since the last take. Nothing when there is none, or while one is out.
+  std::optional<SyncWork> take_sync();
+  /// Ends a `SyncWork`: advances `synced_end()`, or fails the log.
+  void synced(const SyncWork& work, Result<void> result);
+  /// Due when a segment was closed or enough was synced. Nothing otherwise, or while one is out.
+  std::optional<CheckpointWork> take_checkpoint();
+  /// Ends a `CheckpointWork`. A failure costs a longer recovery and nothing else.
+  void checkpointed(const CheckpointWork& work, Result<void> result);
+  /// `write`, `take_sync`, `run` and `synced` in one, for callers that may block.
+  Result<void> sync_now();
+
+  // -- Reading -----------------------------------------------------------------------------------
+
+  /// Whole batches from the one that contains `request.from`. `offset_out_of_range` below
+  /// `log_start()` or past `log_end()`; at the end or at the limit there is nothing, without error.
+  /// Costs no file access; cached batches are shared with the cache, not copied.
+  [[nodiscard]] Result<ReadPlan> plan_read(const ReadRequest& request) const;
+  /// `plan_read` and `FileRead::run` in one, for callers that may block.
+  [[nodiscard]] Result<ReadResult> read(const ReadRequest& request) const;
+  /// First record with a timestamp of at least `time`, among those written and below `limit`.
+  [[nodiscard]] TimeLookup plan_find_by_time(Timestamp time, Offset limit) const;
+  /// First of the records with the largest timestamp, among those written and below `limit`.
+  [[nodiscard]] TimeLookup plan_max_timestamp(Offset limit) const;
+  [[nodiscard]] Result<std::optional<TimestampOffset>> find_by_time(Timestamp time,
+                                                                    Offset limit) const;
+  [[nodiscard]] Result<std::optional<TimestampOffset>> max_timestamp(Offset limit) const;
+
+  // -- State -------------------------------------------------------------------------------------
+
+  [[nodiscard]] LogState state() const { return state_; }
+  [[nodiscard]] const LogConfig& config() const { return config_; }
+  /// New settings hold from the next append, roll and retention on.
+  void set_config(LogConfig config);
+  [[nodiscard]] const Path& directory() const { return dir_; }
+  /// First offset that may be read; may lie inside a batch.
+  [[nodiscard]] Offset log_start() const { return log_start_; }
+  /// Next offset to be given, what is only buffered included.
+  [[nodiscard]] Offset log_end() const { return log_end_; }
+  [[nodiscard]] Offset written_end() const { return written_end_; }
+  /// Everything below is on stable storage.
+  [[nodiscard]] Offset synced_end() const { return synced_end_; }
+  /// Where recovery would begin to scan.
+  [[nodiscard]] Offset recovery_point() const { return recovery_point_; }
+  /// Bytes appended that `write()` has not written yet.
+  [[nodiscard]] std::uint64_t buffered_bytes() const;
+  /// Of all segments, buffered bytes included.
+  [[nodiscard]] std::uint64_t size_bytes() const;
+  /// Bytes of the tail cache's memory, for the broker's bound over all partitions.
+  [[nodiscard]] std::uint64_t cache_bytes() const;
+  [[nodiscard]] std::size_t segments() const { return segments_.size(); }
+  /// Base offset of the segment that is appended to.
+  [[nodiscard]] Offset active_segment_base() const;
+  /// Largest record timestamp in the log; nothing when no record has one.
+  [[nodiscard]] std::optional<Timestamp> max_timestamp_so_far() const;
+
+  // -- Producers and transactions ----------------------------------------------------------------
+
+  /// Whether a client's batch is new, a repetition or out of order. Ask right before `append`.
+  [[nodiscard]] ProducerVerdict check_producer(const protocol::BatchView& batch,
+                                               Timestamp now) const;
+  [[nodiscard]] const ProducerState& producers() const { return producers_; }
+  std::size_t expire_producers(Timestamp now);
+  /// min(first offset of any open transaction, high watermark).
+  [[nodiscard]] Offset last_stable_offset(Offset high_watermark) const;
+
+  // -- Leader epochs and truncation --------------------------------------------------------------
+
+  /// A new leader says so before its first append, so that `epoch_end` knows the epoch at once.
+  void begin_epoch(LeaderEpoch epoch);
+  /// See `LeaderEpochs::end_of`.
+  [[nodiscard]] std::optional<EpochEnd> epoch_end(LeaderEpoch epoch) const;
+  [[nodiscard]] std::optional<LeaderEpoch> epoch_at(Offset offset) const;
+  [[nodiscard]] std::optional<LeaderEpoch> latest_epoch() const { return epochs_.latest(); }
+  /// Drops every batch that reaches past `end`, with all that was known of it, so `log_end()` is
+  /// `end` or the base of the batch that contained it. Durable when it returns: blocks for several
+  /// syncs. Work that is out is superseded: end it as usual, it changes nothing. Makes a read-only
+  /// log writable, because the caller takes it on itself to bring what is missing. An `end` past
+  /// the log's end does nothing else. Errors make the log `failed`.
+  Result<void> truncate_to(Offset end);
+  /// Empties the log; it begins and ends at `start` then. Otherwise like `truncate_to`.
+  Result<void> restart_at(Offset start);
+
+  // -- Deleting ----------------------------------------------------------------------------------
+
+  /// Deletes whole segments below `high_watermark` that are too old, too many or below
+  /// `log_start()`; rolls the active one first when its newest record is too old. Records without
+  /// timestamps have no age. Blocks for a sync when something is deleted.
+  Result<RetentionReport> apply_retention(Timestamp now, Offset high_watermark);
+  /// Records below `start` are gone. Durable when it returns: blocks for a sync. At or below
+  /// `log_start()`: nothing to do. Past `log_end()`: `offset_out_of_range`.
+  Result<void> advance_log_start(Offset start);
+  /// Removes files that were deleted `file_delete_delay` ago. Gives how many.
+  Result<std::size_t> purge(Timestamp now);
+
+  /// Writes, syncs and leaves a recovery point at the end, so that the next open has nothing to
+  /// scan. Blocks. The log can only be destroyed afterwards. A log that is destroyed without is as
+  /// after a crash.
+  Result<void> close();
+
+ private:
+  friend class LogRecovery;  // fills in what it found on disk, in `open`
+
+  PartitionLog(Files& files, Path dir, LogConfig config);
+
+  Result<void> ready_to_append() const;
+  Segment& active() { return *segments_.back(); }
+  [[nodiscard]] const Segment& active() const { return *segments_.back(); }
+  void append_checked(const protocol::BatchView& batch);
+  [[nodiscard]] bool roll_due(const protocol::BatchView& batch, Offset base,
+                              Timestamp max_timestamp) const;
+  void roll(Offset base);
+  Result<void> fail(ErrorInfo error);
+  [[nodiscard]] std::size_t segment_of(Offset offset) const;
+  Result<void> lower_points(Offset end);
+  Result<void> write_log_start(Offset start, bool has_gaps);
+  Result<void> rebuild_producers(Offset end);
+  Result<void> delete_front(std::size_t count, Timestamp now);
+  Result<void> remove_tail_files(std::size_t keep);
+  void reset_tail();
+  [[nodiscard]] CheckpointWork make_checkpoint();
+
+  Files& files_;
+  Path dir_;
+  LogConfig config_;
+  LogState state_ = LogState::writable;
+  ErrorInfo failure_;  // why it is failed
+
+  // log_start_ <= log_end_; recovery_point_ <= synced_end_ <= written_end_ <= log_end_
+  Offset log_start_;
+  Offset log_end_;
+  Offset written_end_;
+  Offset synced_end_;
+  Offset recovery_point_;
+  bool has_gaps_ = false;  // offsets were skipped on purpose somewhere in this log's life
+
+  std::vector<std::unique_ptr<Segment>> segments_;  // by base offset, never empty, last is active
+  std::unique_ptr<TailCache> cache_;
+  ProducerState producers_;
+  LeaderEpochs epochs_;
+
+  std::shared_ptr<File> sync_point_;
+  std::shared_ptr<WorkFence> fence_;
+  bool sync_out_ = false;
+  bool checkpoint_out_ = false;
+  bool rolled_since_checkpoint_ = false;
+  bool new_files_ = false;  // created since the last sync of the directory
+  std::uint64_t synced_since_checkpoint_ = 0;
+  std::uint64_t unsynced_bytes_ = 0;
+  std::vector<std::shared_ptr<File>> dirty_;  // written since the last take_sync
+
+  struct Deleted {
+    Path path;
+    Timestamp since;
+  };
+  std::vector<Deleted> deleted_;  // under their `.deleted` names
+};
+
+}  // namespace millrace::log

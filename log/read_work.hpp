@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <variant>
+#include <vector>
+
+#include "log/files.hpp"
+#include "protocol/base/bytes.hpp"
+#include "protocol/base/result.hpp"
+#include "protocol/base/types.hpp"
+
+namespace millrace::log {
+
+struct ReadRequest {
+  friend bool operator==(const ReadRequest&, const ReadRequest&) = default;
+  Offset from;
+  Offset limit;                   ///< no batch that reaches to or past it is given
+  std::size_t bytes_max = 0;      ///< of all batches given
+  bool whole_first_batch = true;  ///< the first batch is given even when larger than `bytes_max`
+};
+
+/// Whole batches, the first of which contains the offset asked for.
+struct ReadResult {
+  friend bool operator==(const ReadResult&, const ReadResult&) = default;
+  BytesChain batches;
+  Offset next;  ///< right behind the last batch; the offset asked for when there is none
+};
+
+/// Where in a segment a scan may begin: known already, or to be looked up in the index file.
+struct ScanStart {
+  std::uint64_t position = 0;         ///< of a batch at or before what is looked for
+  std::shared_ptr<const File> index;  ///< set: refine `position` by the entries in this file
+  std::uint64_t index_entries = 0;    ///< how many entries of it may be used
+};
+
+/// A read of one segment, handed out by `PartitionLog::plan_read`. Self-contained: it holds its
+/// files, so that it may run on any thread and outlive truncation, deletion and the log itself (it
+/// then gives what it still finds, or nothing).
+class FileRead {
+ public:
+  /// Blocks on the file. Ends at the end of its segment or where the tail cache began when it was
+  /// planned; the caller plans the rest from `ReadResult::next`.
+  [[nodiscard]] Result<ReadResult> run() const;
+  [[nodiscard]] const ReadRequest& request() const { return request_; }
+
+ private:
+  friend class PartitionLog;
+  FileRead() = default;
+
+  ReadRequest request_;
+  Offset segment_base_;
+  std::shared_ptr<const File> file_;
+  ScanStart start_;
+  std::uint64_t end_ = 0;  // bytes of the file that hold written batches
+};
+
+/// What `plan_read` answers: the batches themselves, when they are in memory, or the file work that
+/// brings them.
+using ReadPlan = std::variant<ReadResult, FileRead>;
+
+/// A record found by time.
+struct TimestampOffset {
+  friend bool operator==(const TimestampOffset&, const TimestampOffset&) = default;
+  friend std::ostream& operator<<(std::ostream& out, const TimestampOffset& found);
+  Offset offset;
+  Timestamp timestamp;
+  std::optional<LeaderEpoch> epoch;
+};
+
+/// A search by time, handed out by `PartitionLog::plan_find_by_time` and `plan_max_timestamp`; runs
+/// on any thread, like `FileRead`. Reads one stretch of a segment between two index entries in the
+/// usual case, at worst the headers of a segment, and decompresses one batch.
+class TimeLookup {
+ public:
+  /// The record, or nothing when there is none below the limit.
+  [[nodiscard]] Result<std::optional<TimestampOffset>> run() const;
+
+ private:
+  friend class PartitionLog;
+  TimeLookup() = default;
+
+  struct Stretch {
+    Offset segment_base;
+    std::shared_ptr<const File> file;
+    ScanStart start;
+    std::shared_ptr<const File> time_index;  // set: the scan may begin at an entry of this file
+    std::uint64_t time_index_entries = 0;
+    std::uint64_t end = 0;
+    // Set when the newest record of the stretch is known to be in the batch at this offset.
+    std::optional<TimestampOffset> newest;
+  };
+  [[nodiscard]] Result<std::optional<TimestampOffset>> find_first() const;
+  [[nodiscard]] Result<std::optional<TimestampOffset>> find_newest() const;
+
+  std::optional<Timestamp> at_least_;  // nothing: the record with the largest timestamp
+  Offset from_;                        // log start
+  Offset limit_;
+  std::vector<Stretch> stretches_;
+};
+
+}  // namespace millrace::log

@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "log/files.hpp"
+#include "protocol/base/bytes.hpp"
+#include "protocol/base/result.hpp"
+#include "protocol/base/types.hpp"
+
+namespace millrace::log {
+
+/// Shared by a log and the work it handed out: lets a truncation overtake work that is still on its
+/// way to a pool thread, so that a late one cannot promise offsets that are gone.
+struct WorkFence {
+  std::mutex mutex;              // held while a work writes the log's small files
+  std::uint64_t generation = 0;  // raised by truncation; work of an older one writes nothing
+};
+
+/// Makes durable what was written to one log since the last such work. Handed out by
+/// `PartitionLog::take_sync`; `run` on any thread, once; then `PartitionLog::synced` on the
+/// owner's.
+class SyncWork {
+ public:
+  /// Syncs the files, then the directory if it has new ones, then notes how far the log is synced.
+  [[nodiscard]] Result<void> run() const;
+  /// The end of the log that this makes durable.
+  [[nodiscard]] Offset end() const { return end_; }
+
+ private:
+  friend class PartitionLog;
+  SyncWork() = default;
+
+  Files* files_ = nullptr;
+  std::vector<std::shared_ptr<File>> dirty_;
+  std::optional<std::filesystem::path> new_files_in_;
+  std::shared_ptr<File> sync_point_;
+  std::shared_ptr<WorkFence> fence_;
+  std::uint64_t generation_ = 0;
+  Offset end_;
+};
+
+/// Moves the recovery point: index entries, producer snapshot and leader epochs become durable,
+/// then the point itself. Nobody waits for it, so a slow one delays no acknowledgement. Handed out
+/// by `PartitionLog::take_checkpoint`; `run` on any thread, once; then
+/// `PartitionLog::checkpointed`.
+class CheckpointWork {
+ public:
+  [[nodiscard]] Result<void> run() const;
+
+ private:
+  friend class PartitionLog;
+  CheckpointWork() = default;
+
+  struct IndexWrite {
+    std::shared_ptr<File> file;
+    std::uint64_t position = 0;
+    std::vector<std::byte> bytes;
+    Offset segment_base;
+    bool is_time_index = false;
+    std::uint64_t entries_after = 0;
+    bool complete = false;  // the segment is closed and these are the last entries
+  };
+  struct SmallFile {
+    std::filesystem::path path;
+    std::vector<std::byte> contents;
+  };
+
+  Files* files_ = nullptr;
+  std::filesystem::path dir_;
+  std::shared_ptr<WorkFence> fence_;
+  std::uint64_t generation_ = 0;
+  std::vector<IndexWrite> indexes_;
+  std::vector<SmallFile> small_files_;  // written in order; the recovery point is the last
+  std::shared_ptr<File> sync_point_;
+  Offset offset_;
+};
+
+}  // namespace millrace::log
