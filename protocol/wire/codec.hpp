@@ -301,7 +301,7 @@ std::string_view first_unsupported(const T& from, const Context& context) {
 /// Encodes and decodes one message type in every version that it has. `Message::kFlexible` tells in
 /// which versions compact lengths and tagged sections are used.
 template <class Message>
-struct Codec {
+struct MessageCodec {
   /// Reads one message. On failure `in` says what went wrong and in which field. Bytes behind the
   /// message are left unread.
   static Result<Message> decode(Reader& in, std::int16_t version) {
@@ -331,5 +331,5 @@ struct Codec {
 }  // namespace millrace::protocol
 
 /// In a message's header: its codec is compiled elsewhere. In its source file: here.
-#define MILLRACE_DECLARE_CODEC(Message) extern template struct millrace::protocol::Codec<Message>
-#define MILLRACE_MESSAGE_CODEC(Message) template struct millrace::protocol::Codec<Message>
+#define MILLRACE_DECLARE_CODEC(Message) extern template struct millrace::protocol::MessageCodec<Message>
+#define MILLRACE_MESSAGE_CODEC(Message) template struct millrace::protocol::MessageCodec<Message>

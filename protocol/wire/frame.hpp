@@ -76,11 +76,11 @@ EncodedMessage encode_request(RequestHeader header, const Request& request) {
   const bool flexible = Request::kFlexible.contains(header.api_version);
   Sizer size;
   detail::write_request_header(size, header, flexible);
-  Codec<Request>::measure(size, request, header.api_version);
+  MessageCodec<Request>::measure(size, request, header.api_version);
   Writer out{kFrameSizeBytes + size.own()};
   out.integer(static_cast<std::int32_t>(size.total()));
   detail::write_request_header(out, header, flexible);
-  Codec<Request>::encode(out, request, header.api_version);
+  MessageCodec<Request>::encode(out, request, header.api_version);
   return std::move(out).finish();
 }
 
@@ -90,11 +90,11 @@ EncodedMessage encode_response(CorrelationId id, std::int16_t version, const Res
   const bool flexible = Response::kFlexible.contains(version);
   Sizer size;
   detail::write_response_header(size, id, Response::kApiKey, flexible);
-  Codec<Response>::measure(size, response, version);
+  MessageCodec<Response>::measure(size, response, version);
   Writer out{kFrameSizeBytes + size.own()};
   out.integer(static_cast<std::int32_t>(size.total()));
   detail::write_response_header(out, id, Response::kApiKey, flexible);
-  Codec<Response>::encode(out, response, version);
+  MessageCodec<Response>::encode(out, response, version);
   return std::move(out).finish();
 }
 
