@@ -85,6 +85,10 @@ class Scheduler {
   virtual Awaitable<Result<std::unique_ptr<Connection>>> connect(Endpoint to, Instant deadline) = 0;
 };
 
+/// Sleeps; true, always, unless the scheduler's machine dies. Nothing can cut it short, so use it
+/// in tests and tools; a coroutine that its owner must be able to stop keeps a `Timer`.
+Awaitable<bool> sleep_until(Scheduler& scheduler, Instant deadline);
+
 /// Threads for work that blocks: syncs, cold reads, recovery. The simulated one runs the work later
 /// on the only thread there is.
 class BlockingPool {
