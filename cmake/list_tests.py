@@ -20,7 +20,10 @@ def selector(name: str) -> str:
 
 def bracket(text: str) -> str:
     """`text` as a CMake argument in which nothing has a meaning."""
-    return f"[==[{text}]==]"
+    fence = "="
+    while f"]{fence}]" in text:
+        fence += "="
+    return f"[{fence}[{text}]{fence}]"
 
 
 def main() -> int:
@@ -33,7 +36,8 @@ def main() -> int:
     with open(output, "w", encoding="utf-8") as script:
         for name in names:
             test = bracket(f"{prefix}/{name}")
-            script.write(f"add_test({test} {bracket(program)} {bracket(selector(name))} -w NoTests)\n")
+            command = f"{bracket(program)} {bracket(selector(name))} -w NoTests"
+            script.write(f"add_test({test} {command})\n")
             script.write(
                 f"set_tests_properties({test} PROPERTIES TIMEOUT {TIMEOUT_SECONDS} LABELS {prefix})\n"
             )

@@ -8,7 +8,9 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
-  # With precompiled headers ccache only hits when it may look past their time stamps.
+  # With precompiled headers ccache only hits when it may look past their time stamps. It hits within
+  # one checkout, not across two: a precompiled header names its inputs by absolute path, and one
+  # that came from another checkout would break, or silently read, that other's headers.
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${CCACHE_PROGRAM})
@@ -19,11 +21,13 @@ target_include_directories(millrace_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(millrace_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
   -Wconversion -Wno-sign-conversion -Werror
-  -fno-omit-frame-pointer -msse4.2)
+  -fno-omit-frame-pointer -msse4.2
+  "-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=")
 target_compile_definitions(millrace_flags INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  target_compile_options(millrace_flags INTERFACE "SHELL:-Xclang -fno-pch-timestamp" -Wno-missing-designated-field-initializers)
+  target_compile_options(millrace_flags INTERFACE
+    "SHELL:-Xclang -fno-pch-timestamp" -Wno-missing-designated-field-initializers)
   target_link_options(millrace_flags INTERFACE -fuse-ld=lld-19)
 endif()
 
@@ -66,10 +70,10 @@ function(millrace_static name)
   add_library(${name} STATIC ${sources})
 endfunction()
 
-# A program from `sources`, with the shared precompiled header.
+# A program, with the precompiled header of the library `PCH`.
 function(millrace_program name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(ARG "" "PCH" "SOURCES;LINK" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
-  target_precompile_headers(${name} REUSE_FROM millrace_protocol)
+  target_precompile_headers(${name} REUSE_FROM ${ARG_PCH})
 endfunction()

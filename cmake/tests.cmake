@@ -1,15 +1,17 @@
 # How test programs are made and told to ctest.
 
-# One test program per folder of the house, from tests/<folder>/**_test.cpp. Each test case becomes
-# one ctest test, `<folder>/<its name>`; the program is asked for its cases right after it is linked.
+# One test program per folder of the house, from tests/<folder>/**.cpp. Each test case becomes one
+# ctest test, `<folder>/<its name>`; the program is asked for its cases right after it is linked.
+# A main.cpp in the folder is a program of its own.
 function(millrace_tests folder)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${folder}/*_test.cpp")
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${folder}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/main\\.cpp$")
   if(NOT sources)
     return()
   endif()
   set(program ${folder}_tests)
-  millrace_program(${program} SOURCES ${sources}
+  millrace_program(${program} PCH millrace_test_support SOURCES ${sources}
                    LINK millrace_test_main millrace_test_support ${ARG_LINK})
   target_compile_definitions(${program} PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 
@@ -36,7 +38,8 @@ function(millrace_programs folder suffix)
   add_custom_target(${folder})
   foreach(source IN LISTS sources)
     cmake_path(GET source STEM name)
-    millrace_program(${name} SOURCES "${source}" LINK millrace_test_support ${ARG_LINK})
+    millrace_program(${name} PCH millrace_test_support SOURCES "${source}"
+                     LINK millrace_test_support ${ARG_LINK})
     target_compile_definitions(${name} PRIVATE MILLRACE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_dependencies(${folder} ${name})
   endforeach()

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-/// What this binary was built from. The definitions are written at build time (cmake/version.cmake).
+/// What this binary was built from. cmake/version.cmake writes the definitions at build time.
 namespace millrace::tools {
 
 /// The release, as in `0.1.0`.
