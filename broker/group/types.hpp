@@ -1,0 +1,106 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocol/base/clock.hpp"
+#include "protocol/base/types.hpp"
+#include "protocol/error_code.hpp"
+#include "protocol/messages/delete_groups.hpp"
+#include "protocol/messages/heartbeat.hpp"
+#include "protocol/messages/join_group.hpp"
+#include "protocol/messages/leave_group.hpp"
+#include "protocol/messages/offset_commit.hpp"
+#include "protocol/messages/sync_group.hpp"
+
+/// The values that travel between the group coordinator's core and its shell.
+namespace millrace::broker {
+
+/// Bounds and delays of a group coordinator; the setting's name stands behind each.
+struct GroupSettings {
+  std::chrono::milliseconds session_timeout_min{6'000};      // group.min.session.timeout.ms
+  std::chrono::milliseconds session_timeout_max{1'800'000};  // group.max.session.timeout.ms
+  /// How long the first generation waits for more members.  group.initial.rebalance.delay.ms
+  std::chrono::milliseconds initial_rebalance_delay{3'000};
+  /// A member that joined for the first time does not know its id yet and sends no heartbeats; it
+  /// is dropped when the join it waits in takes longer than this.
+  std::chrono::milliseconds new_member_join_timeout{300'000};
+  std::size_t members_max = std::numeric_limits<std::int32_t>::max();   // group.max.size
+  std::size_t offset_metadata_bytes_max = 4096;                         // offset.metadata.max.bytes
+  std::chrono::milliseconds offsets_retention{7LL * 24 * 3600 * 1000};  // offsets.retention.minutes
+  std::chrono::milliseconds offsets_check_interval{600'000};  // offsets.retention.check.interval.ms
+  /// Who waits longer than this for a write is told COORDINATOR_NOT_AVAILABLE; the write itself
+  /// stays outstanding.  offsets.commit.timeout.ms
+  std::chrono::milliseconds write_timeout{5'000};
+};
+
+/// Both clocks at the time of a call: the monotonic one for deadlines, the wall for what is stored.
+struct Moment {
+  Instant now;
+  Timestamp wall;
+};
+
+/// Names the place where the shell waits for a reply. The shell chooses it, uses it once, and gets
+/// exactly one `GroupReply` for it: at once, from a later call, or from `resign`.
+using ReplyToken = std::uint64_t;
+
+/// Names one write that the shell was asked to do. Ascending in the order in which the records must
+/// lie in the log.
+using Ticket = std::uint64_t;
+
+/// Who sends a request, as its header and its connection tell.
+struct GroupClient {
+  std::string client_id;
+  std::string host;  // as DescribeGroups shows it: "/10.0.0.7"
+  std::int16_t api_version = 0;
+};
+
+/// One record of `__consumer_offsets`, in Kafka's own format. No value is a tombstone.
+struct GroupRecord {
+  friend bool operator==(const GroupRecord&, const GroupRecord&) = default;
+  std::vector<std::byte> key;
+  std::optional<std::vector<std::byte>> value;
+};
+
+struct GroupReply {
+  using Response = std::variant<protocol::JoinGroupResponse, protocol::SyncGroupResponse,
+                                protocol::HeartbeatResponse, protocol::LeaveGroupResponse,
+                                protocol::OffsetCommitResponse,
+                                protocol::DeleteGroupsResponse::DeletableGroupResult>;
+
+  friend bool operator==(const GroupReply&, const GroupReply&) = default;
+  ReplyToken token = 0;
+  Response response;
+};
+
+/// What the shell must do after a call, both parts independently of each other:
+/// - send `replies`, now;
+/// - when `ticket` is set, append `records` to the partition in this order (in one batch or in
+///   several), wait until the last of them is committed (synced and replicated), and then call
+///   `committed(ticket)`. If they will never be in the log, call `failed(ticket)` instead.
+///   Every ticket is reported exactly once. Appends must be done in the order of the tickets;
+///   reports may come in any order, and take effect in the order of the tickets.
+struct GroupOutput {
+  std::vector<GroupRecord> records;  // empty exactly when there is no ticket
+  std::optional<Ticket> ticket;
+  std::vector<GroupReply> replies;
+};
+
+/// What the coordinator wants to know of the cluster's topics; a view of the metadata image.
+class TopicDirectory {
+ public:
+  virtual ~TopicDirectory() = default;
+  [[nodiscard]] virtual bool has_partition(std::string_view topic, PartitionIndex index) const = 0;
+  [[nodiscard]] virtual std::optional<std::string> name_of(const TopicId& id) const = 0;
+  /// Nothing when there is no such topic.
+  [[nodiscard]] virtual std::optional<TopicId> id_of(std::string_view topic) const = 0;
+};
+
+}  // namespace millrace::broker
