@@ -64,6 +64,11 @@ class BatchBuilder {
   std::int64_t max_timestamp_ = -1;
 };
 
+/// A whole batch of this header around records that are encoded, and compressed with the header's
+/// codec, already.
+[[nodiscard]] std::vector<std::byte> assemble_batch(const BatchHeader& header,
+                                                    Bytes records_section);
+
 struct ControlBatch {
   ControlType type = ControlType::abort;
   ProducerId producer_id;

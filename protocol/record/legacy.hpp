@@ -43,8 +43,12 @@ struct LegacyMessage {
 };
 
 /// One entry of a message set, verified by its checksum and, if it was a compressed one, unpacked.
+/// Moves, but does not copy: the messages point into it.
 class LegacyEntry {
  public:
+  LegacyEntry(LegacyEntry&&) = default;
+  LegacyEntry& operator=(LegacyEntry&&) = default;
+
   /// In offset order; one unless the entry was compressed. Valid as long as this entry and the
   /// bytes it was parsed from are.
   [[nodiscard]] const std::vector<LegacyMessage>& messages() const { return messages_; }
@@ -54,6 +58,7 @@ class LegacyEntry {
   [[nodiscard]] Codec codec() const { return codec_; }
 
  private:
+  LegacyEntry() = default;
   friend Result<LegacyEntry> parse_legacy_entry(Bytes bytes, std::size_t decompressed_bytes_max);
   std::vector<std::byte> decompressed_;  // what messages_ point into when the entry was compressed
   std::vector<LegacyMessage> messages_;
