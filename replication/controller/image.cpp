@@ -1,0 +1,114 @@
+#include "replication/controller/image.hpp"
+
+#include <cstring>
+
+#include "protocol/base/ensure.hpp"
+#include "replication/controller/topic_names.hpp"
+
+namespace millrace::replication {
+
+bool TopicImage::is_internal() const {
+  return is_internal_topic(name);
+}
+
+std::string id_bytes(TopicId id) {
+  return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
+}
+
+TopicId id_from_bytes(std::string_view bytes) {
+  TopicId id;
+  ENSURE(bytes.size() == id.bytes.size());
+  std::memcpy(id.bytes.data(), bytes.data(), bytes.size());
+  return id;
+}
+
+ImagePtr MetadataImage::with(std::span<const MetadataRecord> records) const {
+  auto next = std::make_shared<MetadataImage>(*this);
+  for (const auto& record : records) next->apply(record);
+  return next;
+}
+
+MetadataImage::TopicPtr MetadataImage::topic(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : found->second;
+}
+
+MetadataImage::TopicPtr MetadataImage::topic(TopicId id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
+const ConfigOverrides& MetadataImage::broker_configs(const std::string& broker) const {
+  static const ConfigOverrides kNone;
+  const auto found = broker_configs_.find(broker);
+  return found == broker_configs_.end() ? kNone : found->second;
+}
+
+/// A copy of the topic that only this image has, put in the place of the shared one.
+TopicImage& MetadataImage::edit(TopicId id) {
+  const auto found = by_id_.find(id);
+  ENSURE(found != by_id_.end());
+  auto copy = std::make_shared<TopicImage>(*found->second);
+  TopicImage& topic = *copy;
+  found->second = copy;
+  by_name_[topic.name] = std::move(copy);
+  return topic;
+}
+
+void MetadataImage::apply(const MetadataRecord& record) {
+  switch (record.record_case()) {
+    case MetadataRecord::kTopic: {
+      auto topic = std::make_shared<TopicImage>();
+      topic->name = record.topic().name();
+      topic->id = id_from_bytes(record.topic().id());
+      by_id_[topic->id] = topic;
+      by_name_[topic->name] = std::move(topic);
+      return;
+    }
+    case MetadataRecord::kPartition: {
+      const auto& from = record.partition();
+      PartitionImage partition;
+      for (const auto id : from.replicas()) partition.replicas.emplace_back(id);
+      for (const auto id : from.in_sync()) partition.in_sync.emplace_back(id);
+      if (from.leader() >= 0) partition.leader = BrokerId{from.leader()};
+      partition.leader_epoch = LeaderEpoch{from.leader_epoch()};
+      auto& partitions = edit(id_from_bytes(from.topic_id())).partitions;
+      const auto index = static_cast<std::size_t>(from.partition());
+      ENSURE(index <= partitions.size());
+      if (index == partitions.size()) partitions.emplace_back();
+      partitions[index] = std::move(partition);
+      return;
+    }
+    case MetadataRecord::kRemoveTopic: {
+      const auto found = by_id_.find(id_from_bytes(record.remove_topic().topic_id()));
+      ENSURE(found != by_id_.end());
+      by_name_.erase(found->second->name);
+      by_id_.erase(found);
+      return;
+    }
+    case MetadataRecord::kConfig: {
+      const auto& from = record.config();
+      ConfigOverrides* overrides = nullptr;
+      if (from.resource() == schema::ConfigRecord::TOPIC) {
+        const auto named = topic(from.name());
+        ENSURE(named != nullptr);
+        overrides = &edit(named->id).configs;
+      } else {
+        overrides = &broker_configs_[from.name()];
+      }
+      if (from.has_value()) {
+        (*overrides)[from.key()] = from.value();
+      } else {
+        overrides->erase(from.key());
+      }
+      return;
+    }
+    case MetadataRecord::kProducerIds:
+      next_producer_id_ = record.producer_ids().next();
+      return;
+    case MetadataRecord::RECORD_NOT_SET:
+      return;  // written by a newer version; what it means is not for us
+  }
+}
+
+}  // namespace millrace::replication

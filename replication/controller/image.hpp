@@ -1,0 +1,79 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/base/types.hpp"
+#include "replication/metadata.pb.h"
+
+namespace millrace::replication {
+
+using MetadataRecord = schema::MetadataRecord;
+
+/// Overrides of settings, by name.
+using ConfigOverrides = std::map<std::string, std::string, std::less<>>;
+
+struct PartitionImage {
+  friend bool operator==(const PartitionImage&, const PartitionImage&) = default;
+  std::vector<BrokerId> replicas;  // preferred leader first; never empty
+  std::vector<BrokerId> in_sync;   // subset of `replicas`
+  std::optional<BrokerId> leader;
+  LeaderEpoch leader_epoch;  // grows with every change of leader
+};
+
+struct TopicImage {
+  std::string name;
+  TopicId id;
+  std::vector<PartitionImage> partitions;  // by index, without gaps
+  ConfigOverrides configs;
+
+  [[nodiscard]] bool is_internal() const;
+};
+
+/// What the cluster is, at one point of the metadata log. Immutable once published: every shard of
+/// every broker holds a shared pointer to the newest one it has heard of. Topics are shared between
+/// images, so a new image costs a copy of the index, not of the topics.
+class MetadataImage {
+ public:
+  using TopicPtr = std::shared_ptr<const TopicImage>;
+
+  /// This image with `records` replayed on top. Records that name unknown topics are a broken
+  /// invariant of the log's writer.
+  [[nodiscard]] std::shared_ptr<const MetadataImage> with(
+      std::span<const MetadataRecord> records) const;
+
+  /// Null when there is none.
+  [[nodiscard]] TopicPtr topic(std::string_view name) const;
+  [[nodiscard]] TopicPtr topic(TopicId id) const;
+  /// All topics in the order of their names.
+  [[nodiscard]] const std::map<std::string, TopicPtr, std::less<>>& topics() const {
+    return by_name_;
+  }
+  /// Overrides of broker settings; an empty name holds those of all brokers.
+  [[nodiscard]] const ConfigOverrides& broker_configs(const std::string& broker) const;
+  /// The next producer id that no broker was given.
+  [[nodiscard]] std::int64_t next_producer_id() const { return next_producer_id_; }
+
+ private:
+  void apply(const MetadataRecord& record);
+  TopicImage& edit(TopicId id);
+
+  std::map<std::string, TopicPtr, std::less<>> by_name_;
+  std::unordered_map<TopicId, TopicPtr> by_id_;  // the same topics
+  std::map<std::string, ConfigOverrides> broker_configs_;
+  std::int64_t next_producer_id_ = 0;
+};
+
+using ImagePtr = std::shared_ptr<const MetadataImage>;
+
+/// A topic id as the 16 bytes that records carry, and back.
+std::string id_bytes(TopicId id);
+TopicId id_from_bytes(std::string_view bytes);
+
+}  // namespace millrace::replication

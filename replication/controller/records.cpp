@@ -1,0 +1,61 @@
+#include "replication/controller/records.hpp"
+
+namespace millrace::replication {
+namespace {
+
+MetadataRecord config_record(schema::ConfigRecord::Resource resource, std::string_view name,
+                             std::string_view key, std::optional<std::string_view> value) {
+  MetadataRecord record;
+  auto& config = *record.mutable_config();
+  config.set_resource(resource);
+  config.set_name(std::string{name});
+  config.set_key(std::string{key});
+  if (value) config.set_value(std::string{*value});
+  return record;
+}
+
+}  // namespace
+
+MetadataRecord topic_record(std::string_view name, TopicId id) {
+  MetadataRecord record;
+  record.mutable_topic()->set_name(std::string{name});
+  record.mutable_topic()->set_id(id_bytes(id));
+  return record;
+}
+
+MetadataRecord partition_record(TopicId topic, PartitionIndex index, const PartitionImage& image) {
+  MetadataRecord record;
+  auto& partition = *record.mutable_partition();
+  partition.set_topic_id(id_bytes(topic));
+  partition.set_partition(index.value);
+  for (const BrokerId id : image.replicas) partition.add_replicas(id.value);
+  for (const BrokerId id : image.in_sync) partition.add_in_sync(id.value);
+  partition.set_leader(image.leader ? image.leader->value : -1);
+  partition.set_leader_epoch(image.leader_epoch.value);
+  return record;
+}
+
+MetadataRecord remove_topic_record(TopicId topic) {
+  MetadataRecord record;
+  record.mutable_remove_topic()->set_topic_id(id_bytes(topic));
+  return record;
+}
+
+MetadataRecord topic_config_record(std::string_view topic, std::string_view key,
+                                   std::optional<std::string_view> value) {
+  return config_record(schema::ConfigRecord::TOPIC, topic, key, value);
+}
+
+MetadataRecord broker_config_record(std::string_view broker, std::string_view key,
+                                    std::optional<std::string_view> value) {
+  return config_record(schema::ConfigRecord::BROKER, broker, key, value);
+}
+
+MetadataRecord producer_ids_record(BrokerId broker, std::int64_t next) {
+  MetadataRecord record;
+  record.mutable_producer_ids()->set_broker(broker.value);
+  record.mutable_producer_ids()->set_next(next);
+  return record;
+}
+
+}  // namespace millrace::replication
