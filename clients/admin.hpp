@@ -1,0 +1,194 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "clients/client.hpp"
+#include "clients/consumer.hpp"
+#include "clients/errc.hpp"
+
+namespace millrace::clients {
+
+/// One outcome per thing that was asked for; the call as a whole may have failed before that.
+template <class Key, class Value>
+using PerItem = std::vector<std::pair<Key, Outcome<Value>>>;
+
+struct NewTopic {
+  std::string name;
+  std::optional<std::int32_t> partitions;          ///< the cluster's default when left out
+  std::optional<std::int16_t> replication_factor;  ///< likewise
+  std::map<std::int32_t, std::vector<BrokerId>> assignments;  ///< instead of the two above
+  std::map<std::string, std::string> configs;
+};
+
+struct CreatedTopic {
+  TopicId id;  ///< zero when the broker is too old to tell, or it was only validated
+  std::optional<std::int32_t> partitions;
+  std::optional<std::int16_t> replication_factor;
+  friend bool operator==(const CreatedTopic&, const CreatedTopic&) = default;
+};
+
+struct TopicListing {
+  std::string name;
+  TopicId id;
+  bool internal = false;
+  std::int32_t partitions = 0;
+  friend bool operator==(const TopicListing&, const TopicListing&) = default;
+};
+
+enum class ConfigResourceType : std::int8_t { topic = 2, broker = 4, group = 32 };
+
+struct ConfigResource {
+  ConfigResourceType type = ConfigResourceType::topic;
+  std::string name;  ///< a broker's is its id; empty: the default of all brokers
+  friend auto operator<=>(const ConfigResource&, const ConfigResource&) = default;
+};
+
+enum class ConfigSource : std::int8_t {
+  unknown = 0,
+  topic = 1,
+  dynamic_broker = 2,
+  dynamic_default_broker = 3,
+  static_broker = 4,
+  builtin_default = 5,
+  dynamic_broker_logger = 6,
+  client_metrics = 7,
+  group = 8,
+};
+
+struct ConfigEntry {
+  std::string name;
+  std::optional<std::string> value;  ///< nothing for sensitive ones
+  ConfigSource source = ConfigSource::unknown;
+  bool read_only = false;
+  bool sensitive = false;
+  std::optional<std::string> documentation;
+  friend bool operator==(const ConfigEntry&, const ConfigEntry&) = default;
+};
+
+enum class ConfigOperation : std::int8_t { set = 0, remove = 1, append = 2, subtract = 3 };
+
+struct ConfigChange {
+  std::string name;
+  ConfigOperation operation = ConfigOperation::set;
+  std::optional<std::string> value;
+};
+
+struct GroupListing {
+  std::string id;
+  std::string protocol_type;
+  std::string state;  ///< empty when the broker is too old to tell
+  std::string type;   ///< likewise
+  BrokerId coordinator;
+  friend bool operator==(const GroupListing&, const GroupListing&) = default;
+};
+
+struct GroupMember {
+  std::string id;
+  std::optional<std::string> instance_id;
+  std::string client_id;
+  std::string client_host;
+  std::vector<TopicPartition> assignment;
+  friend bool operator==(const GroupMember&, const GroupMember&) = default;
+};
+
+struct GroupDescription {
+  std::string id;
+  std::string state;
+  std::string protocol_type;
+  std::string assignor;
+  BrokerId coordinator;
+  std::vector<GroupMember> members;
+  friend bool operator==(const GroupDescription&, const GroupDescription&) = default;
+};
+
+struct PartitionLag {
+  TopicPartition partition;
+  std::optional<Offset> committed;
+  Offset end;
+  /// Records not consumed yet; nothing while nothing is committed.
+  std::optional<std::int64_t> lag;
+  friend bool operator==(const PartitionLag&, const PartitionLag&) = default;
+};
+
+struct OffsetAtTime {
+  std::optional<Offset> offset;  ///< nothing: no record is that new
+  std::optional<Timestamp> timestamp;
+  std::optional<LeaderEpoch> leader_epoch;
+  friend bool operator==(const OffsetAtTime&, const OffsetAtTime&) = default;
+};
+
+struct ClusterDescription {
+  std::string cluster_id;
+  std::optional<BrokerId> controller;
+  std::vector<BrokerInfo> brokers;
+  friend bool operator==(const ClusterDescription&, const ClusterDescription&) = default;
+};
+
+/// Administration. Every call returns when the cluster has answered or at `deadline`, having
+/// retried what is worth it. Used from the thread of `client`, which outlives it. Holds nothing.
+class Admin {
+ public:
+  explicit Admin(Client& client) : client_{client} {}
+
+  // Topics
+  net::Awaitable<Outcome<PerItem<std::string, CreatedTopic>>> create_topics(
+      std::vector<NewTopic> topics, Instant deadline, bool validate_only = false);
+  net::Awaitable<Outcome<PerItem<std::string, void>>> delete_topics(std::vector<std::string> names,
+                                                                    Instant deadline);
+  /// All topics; internal ones only when asked for.
+  net::Awaitable<Outcome<std::vector<TopicListing>>> list_topics(Instant deadline,
+                                                                 bool with_internal = false);
+  net::Awaitable<Outcome<PerItem<std::string, TopicInfo>>> describe_topics(
+      std::vector<std::string> names, Instant deadline);
+  /// Raises the number of partitions of each topic to the number given.
+  net::Awaitable<Outcome<PerItem<std::string, void>>> create_partitions(
+      std::map<std::string, std::int32_t> totals, Instant deadline, bool validate_only = false);
+  /// Deletes what is before the offset, or everything that is committed when there is none. Gives
+  /// the new first offset.
+  net::Awaitable<Outcome<PerItem<TopicPartition, Offset>>> delete_records(
+      std::map<TopicPartition, std::optional<Offset>> before, Instant deadline);
+
+  // Settings
+  net::Awaitable<Outcome<PerItem<ConfigResource, std::vector<ConfigEntry>>>> describe_configs(
+      std::vector<ConfigResource> resources, Instant deadline, bool with_documentation = false);
+  net::Awaitable<Outcome<PerItem<ConfigResource, void>>> alter_configs(
+      std::map<ConfigResource, std::vector<ConfigChange>> changes, Instant deadline,
+      bool validate_only = false);
+
+  // Groups
+  net::Awaitable<Outcome<std::vector<GroupListing>>> list_groups(Instant deadline);
+  net::Awaitable<Outcome<PerItem<std::string, GroupDescription>>> describe_groups(
+      std::vector<std::string> ids, Instant deadline);
+  net::Awaitable<Outcome<PerItem<std::string, void>>> delete_groups(std::vector<std::string> ids,
+                                                                    Instant deadline);
+  /// All offsets that the group has committed.
+  net::Awaitable<Outcome<std::map<TopicPartition, CommittedOffset>>> group_offsets(
+      std::string group, Instant deadline);
+  /// Sets them; the group must have no members.
+  net::Awaitable<Outcome<PerItem<TopicPartition, void>>> alter_group_offsets(
+      std::string group, PartitionOffsets offsets, Instant deadline);
+  net::Awaitable<Outcome<std::vector<PartitionLag>>> group_lag(std::string group, Instant deadline);
+
+  // Offsets
+  net::Awaitable<Outcome<PerItem<TopicPartition, OffsetAtTime>>> list_offsets(
+      std::map<TopicPartition, StartPosition> queries, Instant deadline,
+      Isolation isolation = Isolation::read_uncommitted);
+  net::Awaitable<Outcome<PartitionOffsets>> end_offsets(std::vector<TopicPartition> partitions,
+                                                        Instant deadline);
+  net::Awaitable<Outcome<PartitionOffsets>> earliest_offsets(std::vector<TopicPartition> partitions,
+                                                             Instant deadline);
+
+  // Cluster
+  net::Awaitable<Outcome<ClusterDescription>> describe_cluster(Instant deadline);
+
+ private:
+  Client& client_;
+};
+
+}  // namespace millrace::clients
