@@ -9,7 +9,6 @@
 #include <set>
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -72,7 +71,7 @@ struct ProducerEntry {
   std::array<ProducerBatch, kProducerBatchesMax> batches{};  ///< oldest first, `batch_count` valid
   std::optional<std::int32_t> coordinator_epoch;             ///< of the last marker
   std::optional<Offset> transaction_start;  ///< first offset of the open transaction
-  Timestamp last_timestamp;
+  Timestamp last_seen;
 };
 
 /// Idempotence and transactions at one partition: which batches may be appended, and how far
@@ -93,8 +92,9 @@ class ProducerState {
   [[nodiscard]] ProducerVerdict check_marker(ProducerId id, ProducerEpoch epoch,
                                              std::int32_t coordinator_epoch) const;
 
-  /// Takes in a batch that is in the log now. Never refuses: the log is the truth.
-  void apply(const protocol::BatchView& batch);
+  /// Takes in a batch that is in the log now. Never refuses: the log is the truth. `now` is when
+  /// the producer was last heard of; record times may be years old and say nothing about that.
+  void apply(const protocol::BatchView& batch, Timestamp now);
 
   /// Drops producers that wrote nothing for `expiration`, those with an open transaction excepted.
   /// Gives how many.
@@ -102,7 +102,10 @@ class ProducerState {
   void clear();
 
   /// First offset of the oldest open transaction.
-  [[nodiscard]] std::optional<Offset> first_unstable() const;
+  [[nodiscard]] std::optional<Offset> first_open() const;
+  /// How far committed data reaches below `high_watermark`. A transaction whose marker is not below
+  /// it yet still counts as open. Forgets the others: ask with a high watermark that only rises.
+  [[nodiscard]] Offset last_stable(Offset high_watermark);
   [[nodiscard]] const ProducerEntry* find(ProducerId id) const;
   [[nodiscard]] const std::unordered_map<ProducerId, ProducerEntry>& entries() const {
     return entries_;
@@ -114,12 +117,13 @@ class ProducerState {
   [[nodiscard]] static Result<ProducerState> decode(Bytes snapshot);
 
  private:
-  void apply_marker(const protocol::BatchView& batch, ProducerId id, ProducerEpoch epoch);
-  void open_transaction(ProducerId id, ProducerEntry& entry, Offset first);
-  void close_transaction(ProducerId id, ProducerEntry& entry);
+  void apply_marker(const protocol::BatchView& batch, ProducerEntry& entry);
+  [[nodiscard]] const ProducerEntry* find_live(ProducerId id, Timestamp now,
+                                               std::chrono::milliseconds expiration) const;
 
   std::unordered_map<ProducerId, ProducerEntry> entries_;
-  std::set<std::pair<Offset, ProducerId>> open_;  // of entries with a transaction_start
+  std::set<Offset> open_;               // the transaction_start of every entry that has one
+  std::map<Offset, Offset> completed_;  // first offset to marker, marker maybe not replicated yet
 };
 
 }  // namespace millrace::log

@@ -1,0 +1,35 @@
+#include "log/files.hpp"
+
+#include <array>
+
+#include "log/errc.hpp"
+
+namespace millrace::log {
+
+Result<std::vector<std::byte>> Files::read_all(const Path& path) {
+  const auto file = open(path, OpenMode::read_only);
+  if (!file) return file.error();
+  const auto size = (*file)->size();
+  if (!size) return size.error();
+  std::vector<std::byte> contents(static_cast<std::size_t>(*size));
+  const auto got = (*file)->read_at(contents, 0);
+  if (!got) return got.error();
+  contents.resize(*got);
+  return contents;
+}
+
+Result<void> Files::write_atomically(const Path& path, Bytes contents) {
+  Path beside = path;
+  beside += ".tmp";
+  const auto file = open(beside, OpenMode::create);
+  if (!file) return file.error();
+  // A crash or a failed attempt may have left something longer.
+  if (const auto cut = (*file)->truncate(0); !cut) return cut.error();
+  const std::array pieces{contents};
+  if (const auto written = (*file)->write_at(pieces, 0); !written) return written.error();
+  if (const auto synced = (*file)->sync(); !synced) return synced.error();
+  if (const auto renamed = rename(beside, path); !renamed) return renamed.error();
+  return sync_directory(path.parent_path());
+}
+
+}  // namespace millrace::log

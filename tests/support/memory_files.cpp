@@ -1,0 +1,498 @@
+#include "tests/support/memory_files.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "log/errc.hpp"
+#include "protocol/base/ensure.hpp"
+
+namespace millrace::sim {
+namespace {
+
+using log::OpenMode;
+
+constexpr std::size_t kSectorBytes = 512;
+constexpr std::size_t kCallKinds = static_cast<std::size_t>(FileCall::lock_directory) + 1;
+
+ErrorInfo os_error(int number) {
+  return {number, boost::system::generic_category()};
+}
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& out, FileCall call) {
+  static constexpr std::array<std::string_view, kCallKinds> kNames{"open",
+                                                                   "read",
+                                                                   "write",
+                                                                   "sync",
+                                                                   "truncate",
+                                                                   "size",
+                                                                   "create_directories",
+                                                                   "rename",
+                                                                   "remove",
+                                                                   "remove_all",
+                                                                   "list",
+                                                                   "exists",
+                                                                   "sync_directory",
+                                                                   "space_available",
+                                                                   "lock_directory"};
+  return out << kNames[static_cast<std::size_t>(call)];
+}
+
+/// A file or directory: what readers see, what is durable, and the steps between the two.
+struct MemoryFiles::Node {
+  struct FileStep {
+    bool is_truncate = false;
+    std::uint64_t position = 0;  // or the new size
+    std::vector<std::byte> bytes;
+  };
+  struct DirectoryStep {
+    std::optional<std::string> gone;
+    std::optional<std::string> come;
+    std::shared_ptr<Node> node;  // set with `come`
+  };
+  using Entries = std::map<std::string, std::shared_ptr<Node>>;
+
+  static void apply(std::vector<std::byte>& data, const FileStep& step) {
+    if (step.is_truncate) return data.resize(step.position);
+    const std::uint64_t end = step.position + step.bytes.size();
+    if (data.size() < end) data.resize(end);
+    if (!step.bytes.empty())
+      std::memcpy(data.data() + step.position, step.bytes.data(), step.bytes.size());
+  }
+  static void apply(Entries& entries, const DirectoryStep& step) {
+    if (step.gone) entries.erase(*step.gone);
+    if (step.come) entries[*step.come] = step.node;
+  }
+
+  void take(FileStep step) {
+    apply(data, step);
+    file_steps.push_back(std::move(step));
+  }
+  void take(DirectoryStep step) {
+    apply(entries, step);
+    directory_steps.push_back(std::move(step));
+  }
+  void make_durable() {
+    for (const auto& step : file_steps) apply(durable_data, step);
+    for (const auto& step : directory_steps) apply(durable_entries, step);
+    file_steps.clear();
+    directory_steps.clear();
+  }
+  void crash(Rng& rng) {
+    for (const auto& step : file_steps) crash_step(step, rng);
+    for (const auto& step : directory_steps)
+      if (rng.chance(1, 2)) apply(durable_entries, step);
+    file_steps.clear();
+    directory_steps.clear();
+    data = durable_data;
+    entries = durable_entries;
+    for (auto& [name, node] : entries) node->crash(rng);
+  }
+  void crash_step(const FileStep& step, Rng& rng) {
+    if (step.is_truncate) {
+      if (rng.chance(1, 2)) apply(durable_data, step);
+      return;
+    }
+    const auto extend = [&] {  // the size may reach the disk before the bytes do
+      const std::uint64_t end = step.position + step.bytes.size();
+      if (durable_data.size() < end) durable_data.resize(end);
+    };
+    switch (rng.below(6)) {
+      case 0:
+      case 1:
+        return apply(durable_data, step);
+      case 2:
+        return;
+      case 3:
+        return extend();
+      case 4: {  // torn at a byte
+        FileStep part = step;
+        part.bytes.resize(rng.below(step.bytes.size() + 1));
+        return apply(durable_data, part);
+      }
+      default: {  // sector by sector
+        if (rng.chance(1, 2)) extend();
+        std::uint64_t from = 0;
+        while (from < step.bytes.size()) {
+          const std::uint64_t sector_end =
+              (step.position + from) / kSectorBytes * kSectorBytes + kSectorBytes - step.position;
+          const std::uint64_t to = std::min<std::uint64_t>(sector_end, step.bytes.size());
+          if (rng.chance(1, 2)) {
+            const auto begin = step.bytes.begin();
+            apply(durable_data, {false,
+                                 step.position + from,
+                                 {begin + static_cast<std::ptrdiff_t>(from),
+                                  begin + static_cast<std::ptrdiff_t>(to)}});
+          }
+          from = to;
+        }
+      }
+    }
+  }
+
+  bool directory = false;
+  std::vector<std::byte> data;
+  std::vector<std::byte> durable_data;
+  std::vector<FileStep> file_steps;
+  Entries entries;
+  Entries durable_entries;
+  std::vector<DirectoryStep> directory_steps;
+};
+
+struct MemoryFiles::Disk {
+  Result<void> call(FileCall kind) {
+    ++calls[static_cast<std::size_t>(kind)];
+    if (fail_in == 0 || (fail_kind && *fail_kind != kind)) return {};
+    if (--fail_in > 0) return {};
+    return os_error(EIO);
+  }
+  [[nodiscard]] std::shared_ptr<Node> find(const Path& path) const {
+    std::shared_ptr<Node> node = root;
+    for (const auto& part : path.relative_path()) {
+      if (part.empty() || part == ".") continue;
+      if (!node->directory) return nullptr;
+      const auto next = node->entries.find(part.string());
+      if (next == node->entries.end()) return nullptr;
+      node = next->second;
+    }
+    return node;
+  }
+  [[nodiscard]] std::shared_ptr<Node> file(const Path& path) const {
+    auto node = find(path);
+    ENSURE(node != nullptr && !node->directory);
+    return node;
+  }
+  void forget_open_files() {
+    ++generation;
+    locked.clear();
+  }
+
+  mutable std::mutex mutex;
+  std::shared_ptr<Node> root = std::make_shared<Node>();
+  std::uint64_t generation = 0;  // of open files and locks: a crash ends them all
+  std::set<Path> locked;
+  std::array<std::uint64_t, kCallKinds> calls{};
+  std::uint64_t fail_in = 0;
+  std::optional<FileCall> fail_kind;
+  std::optional<std::uint64_t> space;
+  bool lying = false;
+};
+
+class MemoryFiles::Handle final : public log::File {
+ public:
+  Handle(std::shared_ptr<Disk> disk, std::shared_ptr<Node> node, bool writable)
+      : disk_{std::move(disk)},
+        node_{std::move(node)},
+        generation_{disk_->generation},
+        writable_{writable} {}
+
+  Result<std::size_t> read_at(MutableBytes into, std::uint64_t position) const override {
+    const std::scoped_lock lock{disk_->mutex};
+    if (const auto allowed = begin(FileCall::read); !allowed) return allowed.error();
+    const auto& data = node_->data;
+    if (position >= data.size()) return std::size_t{0};
+    const std::size_t count = std::min<std::size_t>(into.size(), data.size() - position);
+    if (count > 0) std::memcpy(into.data(), data.data() + position, count);
+    return count;
+  }
+
+  Result<void> write_at(std::span<const Bytes> pieces, std::uint64_t position) override {
+    const std::scoped_lock lock{disk_->mutex};
+    if (!writable_) return os_error(EBADF);
+    Node::FileStep step{.position = position};
+    for (const Bytes piece : pieces)
+      step.bytes.insert(step.bytes.end(), piece.begin(), piece.end());
+    const auto allowed = begin(FileCall::write);
+    if (!allowed) {
+      if (generation_ != disk_->generation) return allowed.error();
+      step.bytes.resize(step.bytes.size() / 2);
+    }
+    const bool fits = take_space(step);
+    if (!step.bytes.empty()) node_->take(std::move(step));
+    if (!allowed) return allowed.error();
+    if (!fits) return os_error(ENOSPC);
+    return {};
+  }
+
+  Result<void> sync() override {
+    const std::scoped_lock lock{disk_->mutex};
+    if (const auto allowed = begin(FileCall::sync); !allowed) return allowed.error();
+    if (!disk_->lying) node_->make_durable();
+    return {};
+  }
+
+  Result<void> truncate(std::uint64_t size) override {
+    const std::scoped_lock lock{disk_->mutex};
+    if (const auto allowed = begin(FileCall::truncate); !allowed) return allowed.error();
+    if (!writable_) return os_error(EBADF);
+    node_->take(Node::FileStep{.is_truncate = true, .position = size});
+    return {};
+  }
+
+  Result<std::uint64_t> size() const override {
+    const std::scoped_lock lock{disk_->mutex};
+    if (const auto allowed = begin(FileCall::size); !allowed) return allowed.error();
+    return std::uint64_t{node_->data.size()};
+  }
+
+ private:
+  [[nodiscard]] Result<void> begin(FileCall kind) const {
+    const auto allowed = disk_->call(kind);
+    if (generation_ != disk_->generation) return os_error(EIO);
+    return allowed;
+  }
+  /// Cuts the step to what fits; false if it had to.
+  bool take_space(Node::FileStep& step) {
+    if (!disk_->space) return true;
+    const std::uint64_t end = step.position + step.bytes.size();
+    const std::uint64_t growth = end > node_->data.size() ? end - node_->data.size() : 0;
+    const std::uint64_t granted = std::min(growth, *disk_->space);
+    *disk_->space -= granted;
+    const std::uint64_t missing = growth - granted;
+    step.bytes.resize(step.bytes.size() - std::min<std::uint64_t>(missing, step.bytes.size()));
+    return missing == 0;
+  }
+
+  std::shared_ptr<Disk> disk_;
+  std::shared_ptr<Node> node_;
+  std::uint64_t generation_;
+  bool writable_;
+};
+
+class MemoryFiles::Lock final : public log::DirectoryLock {
+ public:
+  Lock(std::shared_ptr<Disk> disk, Path path)
+      : disk_{std::move(disk)}, path_{std::move(path)}, generation_{disk_->generation} {}
+  ~Lock() override {
+    const std::scoped_lock lock{disk_->mutex};
+    if (generation_ == disk_->generation) disk_->locked.erase(path_);
+  }
+
+ private:
+  std::shared_ptr<Disk> disk_;
+  Path path_;
+  std::uint64_t generation_;
+};
+
+MemoryFiles::MemoryFiles() : disk_{std::make_shared<Disk>()} {
+  disk_->root->directory = true;
+}
+MemoryFiles::~MemoryFiles() = default;
+
+Result<std::shared_ptr<log::File>> MemoryFiles::open(const Path& path, OpenMode mode) {
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::open); !allowed) return allowed.error();
+  const bool may_create = mode == OpenMode::create || mode == OpenMode::create_new;
+  auto node = disk_->find(path);
+  if (node && node->directory) return os_error(EISDIR);
+  if (node && mode == OpenMode::create_new) return os_error(EEXIST);
+  if (!node) {
+    const auto parent = disk_->find(path.parent_path());
+    if (!may_create || !parent || !parent->directory) return os_error(ENOENT);
+    node = std::make_shared<Node>();
+    parent->take(Node::DirectoryStep{.come = path.filename().string(), .node = node});
+  }
+  return std::shared_ptr<log::File>{
+      std::make_shared<Handle>(disk_, std::move(node), mode != OpenMode::read_only)};
+}
+
+Result<void> MemoryFiles::create_directories(const Path& path) {
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::create_directories); !allowed)
+    return allowed.error();
+  std::shared_ptr<Node> node = disk_->root;
+  for (const auto& part : path.relative_path()) {
+    if (part.empty() || part == ".") continue;
+    if (!node->directory) return os_error(ENOTDIR);
+    auto next = node->entries.find(part.string());
+    if (next == node->entries.end()) {
+      auto made = std::make_shared<Node>();
+      made->directory = true;
+      node->take(Node::DirectoryStep{.come = part.string(), .node = made});
+      node = std::move(made);
+    } else {
+      node = next->second;
+    }
+  }
+  if (!node->directory) return os_error(ENOTDIR);
+  return {};
+}
+
+Result<void> MemoryFiles::rename(const Path& from, const Path& to) {
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::rename); !allowed) return allowed.error();
+  if (from.parent_path() != to.parent_path()) return os_error(EXDEV);
+  const auto parent = disk_->find(from.parent_path());
+  const auto node = disk_->find(from);
+  if (!parent || !node) return os_error(ENOENT);
+  parent->take(Node::DirectoryStep{from.filename().string(), to.filename().string(), node});
+  return {};
+}
+
+Result<void> MemoryFiles::remove(const Path& path) {
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::remove); !allowed) return allowed.error();
+  const auto node = disk_->find(path);
+  if (!node) return {};
+  if (!node->entries.empty()) return os_error(ENOTEMPTY);
+  const auto parent = disk_->find(path.parent_path());
+  parent->take(Node::DirectoryStep{.gone = path.filename().string()});
+  return {};
+}
+
+Result<void> MemoryFiles::remove_all(const Path& path) {
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::remove_all); !allowed) return allowed.error();
+  const auto node = disk_->find(path);
+  if (!node || node == disk_->root) return {};
+  const auto parent = disk_->find(path.parent_path());
+  parent->take(Node::DirectoryStep{.gone = path.filename().string()});
+  return {};
+}
+
+Result<std::vector<log::DirectoryEntry>> MemoryFiles::list(const Path& directory) {
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::list); !allowed) return allowed.error();
+  const auto node = disk_->find(directory);
+  if (!node) return os_error(ENOENT);
+  if (!node->directory) return os_error(ENOTDIR);
+  std::vector<log::DirectoryEntry> entries;
+  entries.reserve(node->entries.size());
+  for (const auto& [name, child] : node->entries) entries.push_back({name, child->directory});
+  return entries;
+}
+
+Result<bool> MemoryFiles::exists(const Path& path) {
+  const std::scoped_lock lock{disk_->mutex};
+  const auto allowed = disk_->call(FileCall::exists);
+  if (!allowed) return {boost::system::in_place_error, allowed.error()};
+  return disk_->find(path) != nullptr;
+}
+
+Result<void> MemoryFiles::sync_directory(const Path& directory) {
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::sync_directory); !allowed) return allowed.error();
+  const auto node = disk_->find(directory);
+  if (!node) return os_error(ENOENT);
+  if (!node->directory) return os_error(ENOTDIR);
+  if (!disk_->lying) node->make_durable();
+  return {};
+}
+
+Result<std::uint64_t> MemoryFiles::space_available(const Path& path) {
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::space_available); !allowed) return allowed.error();
+  if (!disk_->find(path)) return os_error(ENOENT);
+  return disk_->space.value_or(std::uint64_t{1} << 40);
+}
+
+Result<std::unique_ptr<log::DirectoryLock>> MemoryFiles::lock_directory(const Path& directory) {
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::lock_directory); !allowed) return allowed.error();
+  if (!disk_->find(directory)) return os_error(ENOENT);
+  if (!disk_->locked.insert(directory).second) return log::Errc::directory_in_use;
+  return std::unique_ptr<log::DirectoryLock>{std::make_unique<Lock>(disk_, directory)};
+}
+
+void MemoryFiles::crash(Rng& rng) {
+  const std::scoped_lock lock{disk_->mutex};
+  disk_->forget_open_files();
+  disk_->root->crash(rng);
+}
+
+void MemoryFiles::kill_process() {
+  const std::scoped_lock lock{disk_->mutex};
+  disk_->forget_open_files();
+}
+
+void MemoryFiles::lie_on_sync(bool lie) {
+  const std::scoped_lock lock{disk_->mutex};
+  disk_->lying = lie;
+}
+
+void MemoryFiles::set_space(std::optional<std::uint64_t> bytes) {
+  const std::scoped_lock lock{disk_->mutex};
+  disk_->space = bytes;
+}
+
+void MemoryFiles::fail_call(std::uint64_t nth, std::optional<FileCall> kind) {
+  const std::scoped_lock lock{disk_->mutex};
+  disk_->fail_in = nth;
+  disk_->fail_kind = kind;
+}
+
+void MemoryFiles::fail_nothing() {
+  fail_call(0);
+}
+
+std::uint64_t MemoryFiles::calls(std::optional<FileCall> kind) const {
+  const std::scoped_lock lock{disk_->mutex};
+  if (kind) return disk_->calls[static_cast<std::size_t>(*kind)];
+  std::uint64_t all = 0;
+  for (const std::uint64_t count : disk_->calls) all += count;
+  return all;
+}
+
+void MemoryFiles::flip_bit(const Path& path, std::uint64_t byte, unsigned bit) {
+  const std::scoped_lock lock{disk_->mutex};
+  const auto node = disk_->file(path);
+  node->make_durable();
+  ENSURE(byte < node->data.size() && bit < 8);
+  node->data[byte] ^= static_cast<std::byte>(1U << bit);
+  node->durable_data[byte] = node->data[byte];
+}
+
+void MemoryFiles::zero(const Path& path, std::uint64_t from, std::uint64_t count) {
+  const std::scoped_lock lock{disk_->mutex};
+  const auto node = disk_->file(path);
+  node->make_durable();
+  ENSURE(from + count <= node->data.size());
+  std::fill_n(node->data.begin() + static_cast<std::ptrdiff_t>(from), count, std::byte{0});
+  node->durable_data = node->data;
+}
+
+void MemoryFiles::cut(const Path& path, std::uint64_t size) {
+  const std::scoped_lock lock{disk_->mutex};
+  const auto node = disk_->file(path);
+  node->make_durable();
+  node->data.resize(size);
+  node->durable_data.resize(size);
+}
+
+void MemoryFiles::erase(const Path& path) {
+  const std::scoped_lock lock{disk_->mutex};
+  const auto parent = disk_->find(path.parent_path());
+  ENSURE(parent != nullptr);
+  parent->make_durable();
+  parent->entries.erase(path.filename().string());
+  parent->durable_entries.erase(path.filename().string());
+}
+
+void MemoryFiles::put(const Path& path, Bytes contents) {
+  const std::scoped_lock lock{disk_->mutex};
+  const auto parent = disk_->find(path.parent_path());
+  ENSURE(parent != nullptr && parent->directory);
+  auto node = std::make_shared<Node>();
+  node->data.assign(contents.begin(), contents.end());
+  node->durable_data = node->data;
+  parent->make_durable();
+  parent->entries[path.filename().string()] = node;
+  parent->durable_entries[path.filename().string()] = node;
+}
+
+std::vector<std::byte> MemoryFiles::contents(const Path& path) const {
+  const std::scoped_lock lock{disk_->mutex};
+  const auto node = disk_->find(path);
+  return node ? node->data : std::vector<std::byte>{};
+}
+
+std::uint64_t MemoryFiles::size_of(const Path& path) const {
+  const std::scoped_lock lock{disk_->mutex};
+  const auto node = disk_->find(path);
+  return node ? node->data.size() : 0;
+}
+
+}  // namespace millrace::sim

@@ -1,0 +1,104 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <ostream>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "log/files.hpp"
+#include "protocol/base/rng.hpp"
+
+namespace millrace::sim {
+
+/// Kinds of calls that a `MemoryFiles` counts and can be told to fail.
+enum class FileCall : std::uint8_t {
+  open,
+  read,
+  write,
+  sync,
+  truncate,
+  size,
+  create_directories,
+  rename,
+  remove,
+  remove_all,
+  list,
+  exists,
+  sync_directory,
+  space_available,
+  lock_directory,
+};
+std::ostream& operator<<(std::ostream& out, FileCall call);
+
+/// The simulated disk. It keeps what was synced apart from what was only written, in files and in
+/// directories, and `crash` decides by chance what of the latter survives. Everything else that a
+/// disk does to people can be asked for: flipped bits, zeroed ranges, no space left, a failing Nth
+/// call, a sync that lies.
+///
+/// Thread-safe by one mutex; every call is a point in time, so a sync makes durable exactly what
+/// was written before it began. Files that are open at a crash fail from then on.
+class MemoryFiles final : public log::Files {
+ public:
+  MemoryFiles();
+  ~MemoryFiles() override;
+
+  // -- log::Files --------------------------------------------------------------------------------
+  Result<std::shared_ptr<log::File>> open(const Path& path, log::OpenMode mode) override;
+  Result<void> create_directories(const Path& path) override;
+  Result<void> rename(const Path& from, const Path& to) override;
+  Result<void> remove(const Path& path) override;
+  Result<void> remove_all(const Path& path) override;
+  Result<std::vector<log::DirectoryEntry>> list(const Path& directory) override;
+  Result<bool> exists(const Path& path) override;
+  Result<void> sync_directory(const Path& directory) override;
+  Result<std::uint64_t> space_available(const Path& path) override;
+  Result<std::unique_ptr<log::DirectoryLock>> lock_directory(const Path& directory) override;
+
+  // -- The weather -------------------------------------------------------------------------------
+
+  /// Power failure. Each unsynced write survives wholly, torn (at a byte or sector by sector) or
+  /// not at all, independently of the others; so does each unsynced creation, renaming and removal.
+  /// Locks are released.
+  void crash(Rng& rng);
+  /// The process dies, the machine does not: everything written survives. Locks are released.
+  void kill_process();
+  /// From now on `sync` and `sync_directory` report success and do nothing: the disk that the
+  /// checkers of crash tests must find out.
+  void lie_on_sync(bool lie);
+
+  /// Bytes that files may still grow by; nothing (the default): without end. A write that does not
+  /// fit stores what fits and fails with ENOSPC.
+  void set_space(std::optional<std::uint64_t> bytes);
+  /// The `nth` call from now (1: the next) fails with EIO; of `kind`, or of any kind. A failing
+  /// write stores half of its bytes, a failing sync makes nothing durable. Later calls succeed.
+  void fail_call(std::uint64_t nth, std::optional<FileCall> kind = std::nullopt);
+  void fail_nothing();
+  /// Calls so far, of one kind or of all.
+  [[nodiscard]] std::uint64_t calls(std::optional<FileCall> kind = std::nullopt) const;
+
+  // -- Behind the back of the program: on the durable and on the visible contents alike ----------
+
+  void flip_bit(const Path& path, std::uint64_t byte, unsigned bit);
+  void zero(const Path& path, std::uint64_t from, std::uint64_t count);
+  void cut(const Path& path, std::uint64_t size);
+  void erase(const Path& path);
+  void put(const Path& path, Bytes contents);
+  /// Contents as a reader sees them; empty when there is no such file.
+  [[nodiscard]] std::vector<std::byte> contents(const Path& path) const;
+  [[nodiscard]] std::uint64_t size_of(const Path& path) const;
+
+ private:
+  struct Node;
+  struct Disk;
+  class Handle;
+  class Lock;
+
+  std::shared_ptr<Disk> disk_;
+};
+
+}  // namespace millrace::sim
