@@ -1,0 +1,28 @@
+#include "config/catalogue/tables.hpp"
+
+namespace millrace::config::tables {
+
+namespace {
+
+// Settings that Kafka does not have. Each bounds a resource or states a promise of ours.
+constexpr Setting kSettings[] = {
+    {"log.flush.mode", string, "sync", one_of(kFlushModes), none, cluster_wide, kUsed,
+     "When a batch counts as written: sync, once it is on the disk; async, once the kernel has "
+     "it."},
+    {"shards", int32, "0", between(0, 1024), count, read_only, kUsed,
+     "Threads that serve connections and partitions; 0 takes one per processor core."},
+    {"disk.threads", int32, "8", between(1, 1024), count, read_only, kUsed,
+     "Threads that sync files and read data that is not in memory."},
+    {"tail.cache.bytes", int64, "67108864", at_least(0), bytes, read_only, kUsed,
+     "Memory of the broker for recently written batches, from which consumers at the end read."},
+    {"response.queue.bytes.per.connection", int64, "67108864", at_least(1), bytes, read_only, kUsed,
+     "Answers that a slow reader may leave unsent before its further requests wait."},
+};
+
+}  // namespace
+
+std::span<const Setting> own() {
+  return kSettings;
+}
+
+}  // namespace millrace::config::tables

@@ -1,0 +1,89 @@
+#pragma once
+
+#include "config/catalogue.hpp"
+
+// The words that the data files of the catalogue are written in. Nobody else includes this.
+namespace millrace::config::tables {
+
+using enum ConfigType;
+using enum Unit;
+using enum Dynamic;
+
+constexpr std::nullopt_t kNull = std::nullopt;
+
+constexpr Valid kAny{};
+constexpr Valid kDistinct{.distinct = true};
+constexpr Valid at_least(std::int64_t min) {
+  return {.min = min};
+}
+constexpr Valid between(std::int64_t min, std::int64_t max) {
+  return {.min = min, .max = max};
+}
+/// From `min` on, or `also`; Kafka's habit of letting -1 stand for "no limit".
+constexpr Valid at_least_or(std::int64_t min, std::int64_t also) {
+  return {.min = min, .also = also};
+}
+constexpr Valid between_or(std::int64_t min, std::int64_t max, std::int64_t also) {
+  return {.min = min, .max = max, .also = also};
+}
+/// `names` must be of static storage.
+constexpr Valid one_of(std::span<const std::string_view> names) {
+  return {.one_of = names};
+}
+constexpr Valid some_of(std::span<const std::string_view> names) {
+  return {.one_of = names, .distinct = true};
+}
+
+/// The broker settings that a topic setting takes its default from.
+constexpr std::array<std::string_view, 3> from(std::string_view first, std::string_view second = {},
+                                               std::string_view third = {}) {
+  return {first, second, third};
+}
+
+constexpr Effect no_effect(std::string_view reason) {
+  return {Effect::Kind::no_effect, reason};
+}
+
+constexpr Effect kUsed{};
+constexpr Effect kNotServed = no_effect("not served by this version");
+constexpr Effect kCluster =
+    no_effect("not served by this version, which runs no cluster of several brokers");
+constexpr Effect kCompaction = no_effect("log compaction is not served by this version");
+constexpr Effect kNewGroups =
+    no_effect("the new consumer group protocol is not served by this version");
+constexpr Effect kStreams = no_effect("streams groups are not served by this version");
+constexpr Effect kShare = no_effect("share groups are not served by this version");
+constexpr Effect kTransactions = no_effect("transactions are not served by this version");
+constexpr Effect kTls = no_effect("TLS is not served by this version");
+constexpr Effect kSasl = no_effect("SASL logins are not served by this version");
+constexpr Effect kTokens = no_effect("delegation tokens are not served by this version");
+constexpr Effect kQuotas = no_effect("quotas are not served by this version");
+constexpr Effect kTiering = no_effect("tiered storage is not served by this version");
+constexpr Effect kKerberos = no_effect("Kerberos is not supported");
+constexpr Effect kJvm = no_effect("it belongs to the Java virtual machine, which is not used here");
+constexpr Effect kThreads = no_effect("threads are counted by `shards` and `disk.threads` instead");
+constexpr Effect kQueue = no_effect("requests are worked on where they arrive, without a queue");
+constexpr Effect kPurgatory = no_effect("finished waits are removed at once, nothing is purged");
+constexpr Effect kKernel = no_effect("the kernel sizes socket buffers by itself");
+constexpr Effect kMetrics = no_effect("metrics are counters that are read, not samples");
+
+constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4",
+                                                  "snappy",       "gzip", "producer"};
+constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
+constexpr std::string_view kCleanupPolicies[] = {"compact", "delete"};
+constexpr std::string_view kFlushModes[] = {"sync", "async"};
+
+std::span<const Setting> network();
+std::span<const Setting> storage();
+std::span<const Setting> cluster();
+std::span<const Setting> groups();
+std::span<const Setting> share_groups();
+std::span<const Setting> transactions();
+std::span<const Setting> security();
+std::span<const Setting> operations();
+std::span<const Setting> tiering();
+std::span<const Setting> own();
+std::span<const Setting> topics();
+std::span<const RetiredSetting> retired();
+
+}  // namespace millrace::config::tables

@@ -1,0 +1,121 @@
+#include "config/check.hpp"
+
+#include <fmt/format.h>
+
+#include "config/broker_config.hpp"
+#include "config/unknown_key.hpp"
+#include "config/value.hpp"
+
+namespace millrace::config {
+
+namespace {
+
+std::string default_text(const Setting& setting) {
+  if (!setting.default_value) {
+    std::string names;
+    for (const Setting* stand_in : stand_ins(setting))
+      names += fmt::format("{}{}", names.empty() ? "" : ", then ", stand_in->name);
+    return names.empty() ? "none" : fmt::format("none; {} counts instead", names);
+  }
+  if (setting.default_value->empty()) return "empty";
+  return fmt::format("{}", *setting.default_value);
+}
+
+std::string_view change_text(const Setting& setting) {
+  if (setting.scope == Scope::topic) return "any time";
+  switch (setting.dynamic) {
+    case Dynamic::read_only:
+      return "at the start of the broker";
+    case Dynamic::per_broker:
+      return "any time, for one broker";
+    case Dynamic::cluster_wide:
+      return "any time, for one broker or all";
+  }
+  return "";
+}
+
+/// The topic settings whose default `broker` supplies, or the broker settings behind a topic one.
+std::string linked_names(const Setting& setting) {
+  std::string names;
+  const auto add = [&](std::string_view name) {
+    if (!name.empty()) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+  };
+  if (setting.scope == Scope::topic) {
+    for (const std::string_view name : setting.broker_synonyms) add(name);
+    return names;
+  }
+  for (const Setting& topic : topic_settings())
+    for (const std::string_view name : topic.broker_synonyms)
+      if (name == setting.name) add(topic.name);
+  return names;
+}
+
+std::string explain_setting(const Setting& setting) {
+  const bool topic = setting.scope == Scope::topic;
+  std::string text =
+      fmt::format("{} ({} setting)\n  {}\n", setting.name, topic ? "topic" : "broker", setting.doc);
+  const auto line = [&](std::string_view label, std::string_view value) {
+    text += fmt::format("  {:<9} {}\n", label, value);
+  };
+  line("type", type_name(setting.type));
+  line("takes", allowed_form(setting));
+  line("default", default_text(setting));
+  line("changes", change_text(setting));
+  if (const std::string names = linked_names(setting); !names.empty())
+    line(topic ? "broker" : "topics",
+         fmt::format("{} {}", topic ? "default from" : "default of", names));
+  line("effect", setting.used() ? "used" : fmt::format("none: {}", setting.effect.reason));
+  return text;
+}
+
+std::string explain_unknown(std::string_view key) {
+  const Problem problem = problem_of_unknown_key({std::string{key}, "", ""});
+  std::string hint = problem.hint;
+  if (hint.empty() && problem.severity == Severity::error) hint = did_you_mean(Scope::topic, key);
+  return fmt::format("{}{}{}\n", problem.message, hint.empty() ? "" : "; ", hint);
+}
+
+std::string sample_entry(const Setting& setting) {
+  std::string text = fmt::format("# {}\n# Takes {}.", setting.doc, allowed_form(setting));
+  if (!setting.default_value) text += fmt::format(" Default: {}.", default_text(setting));
+  return text + fmt::format("\n#{}={}\n\n", setting.name, setting.default_value.value_or(""));
+}
+
+}  // namespace
+
+std::vector<Problem> check_file(std::string text,
+                                std::vector<std::pair<std::string, std::string>> environment,
+                                std::vector<std::string> sets, std::string file_name) {
+  const Inputs inputs{std::move(file_name), std::move(text), std::move(environment),
+                      std::move(sets)};
+  return BrokerConfig::load(inputs).problems;
+}
+
+std::string explain(std::string_view key) {
+  const Setting* broker = find_broker_setting(key);
+  const Setting* topic = find_topic_setting(key);
+  std::string text;
+  if (broker != nullptr) text += explain_setting(*broker);
+  if (broker != nullptr && topic != nullptr) text += '\n';
+  if (topic != nullptr) text += explain_setting(*topic);
+  return text.empty() ? explain_unknown(key) : text;
+}
+
+std::string sample_properties() {
+  std::string text =
+      "# Settings of a Millrace broker. Every line below is the default: uncomment what you\n"
+      "# change. `millrace config check FILE` reads a file without starting a broker, and\n"
+      "# `millrace config explain NAME` tells about one setting, also about those of topics.\n"
+      "# Settings of Kafka that are not in this file are accepted and have no effect.\n\n";
+  for (const Section& section : broker_sections()) {
+    std::string entries;
+    for (const Setting& setting : section.settings)
+      if (setting.used()) entries += sample_entry(setting);
+    if (entries.empty()) continue;
+    text += fmt::format("### {} - {}\n\n{}", section.title, section.doc, entries);
+  }
+  text.pop_back();
+  return text;
+}
+
+}  // namespace millrace::config
