@@ -75,4 +75,15 @@ constexpr protocol::VersionRange client_versions() {
   return range;
 }
 
+// The rest of the client writes and reads the newest form of a message only. Where older versions
+// put the same thing elsewhere, these move it there and back; they lose nothing as long as a
+// request is about one group, one coordinator key or one member.
+void fit_to_version(protocol::FindCoordinatorRequest& request, std::int16_t version);
+void fit_to_version(protocol::DeleteTopicsRequest& request, std::int16_t version);
+void fit_to_version(protocol::OffsetFetchRequest& request, std::int16_t version);
+void fit_to_version(protocol::LeaveGroupRequest& request, std::int16_t version);
+/// Group id and coordinator key stay empty where older answers do not repeat them.
+void lift_from_version(protocol::FindCoordinatorResponse& response, std::int16_t version);
+void lift_from_version(protocol::OffsetFetchResponse& response, std::int16_t version);
+
 }  // namespace millrace::clients

@@ -97,6 +97,16 @@ class BrokerConnection {
                                                   protocol::VersionRange ours) const;
   template <class Request>
   Outcome<Outgoing> encode(const Request& request, std::int16_t version) {
+    if constexpr (requires(Request copy) { fit_to_version(copy, version); }) {
+      Request fitted = request;
+      fit_to_version(fitted, version);
+      return encode_as_is(fitted, version);
+    } else {
+      return encode_as_is(request, version);
+    }
+  }
+  template <class Request>
+  Outcome<Outgoing> encode_as_is(const Request& request, std::int16_t version) {
     const auto field = protocol::MessageCodec<Request>::check_version(request, version);
     if (!field.empty()) return not_representable(Request::kApiKey, version, field);
     const auto id = next_id();
@@ -112,6 +122,9 @@ class BrokerConnection {
     if (!id) return undecodable(Response::kApiKey, in);
     auto response = protocol::MessageCodec<Response>::decode(in, answer.version);
     if (!response) return undecodable(Response::kApiKey, in);
+    if constexpr (requires(Response r) { lift_from_version(r, answer.version); }) {
+      lift_from_version(*response, answer.version);
+    }
     return std::move(*response);
   }
 
