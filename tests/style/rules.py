@@ -229,7 +229,7 @@ rule("no C++ line is wider than 100 columns")(
 )
 rule("no test sleeps")(
     each_line(
-        r"\b(sleep_for|sleep_until|usleep|nanosleep)\b|(?<![\w.])sleep\(\d",
+        r"\bthis_thread::sleep|\b(usleep|nanosleep)\b|(?<![\w.])sleep\(\d",
         "wait for what you wait for, or use the simulated clock",
         test_code,
     )

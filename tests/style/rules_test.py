@@ -87,7 +87,10 @@ SAMPLES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
             ("tests/log/a_test.cpp", "std::this_thread::sleep_for(1ms);\n"),
             ("tests/log/a_test.cpp", "  sleep(1);\n"),
         ],
-        [("broker/a.cpp", "// sleep_for would block the shard\n")],
+        [
+            ("broker/a.cpp", "// this_thread::sleep_for would block the shard\n"),
+            ("tests/net/a_test.cpp", "co_await sleep_until(scheduler, deadline);\n"),
+        ],
     ),
     "no path of one machine is named": (
         [("README.md", "see /home/me/notes\n"), ("log/a.cpp", "// shared/kafka/fetch\n")],
