@@ -3,13 +3,18 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
+#include "broker/group/group.hpp"
+#include "broker/group/offsets.hpp"
 #include "broker/group/partitioner.hpp"
+#include "broker/group/records.hpp"
 #include "broker/group/types.hpp"
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/result.hpp"
@@ -38,16 +43,16 @@ namespace millrace::broker {
 class GroupCoordinator {
  public:
   explicit GroupCoordinator(const GroupSettings& settings);
-  ~GroupCoordinator();
   GroupCoordinator(const GroupCoordinator&) = delete;
   GroupCoordinator& operator=(const GroupCoordinator&) = delete;
 
   // Loading -----------------------------------------------------------------------------------
 
-  /// Applies one record of the log; no `value` is a tombstone. Record types and value versions that
-  /// this build does not know are skipped, as a later build may have written them; `false` tells
-  /// so. An error means that the record is damaged; it changed nothing.
-  Result<bool> replay(Bytes key, std::optional<Bytes> value);
+  /// `skipped`: of a type or a value version that this build does not know; a later one wrote it.
+  enum class Replayed { applied, skipped };
+  /// Applies one record of the log; no `value` is a tombstone. An error means that the record is
+  /// damaged; it changed nothing.
+  Result<Replayed> replay(Bytes key, std::optional<Bytes> value);
   /// The log has been replayed: members get a fresh session, groups above the size limit rebalance.
   GroupOutput finish_loading(const Moment& at);
 
@@ -104,6 +109,74 @@ class GroupCoordinator {
   /// The partition moves away or the broker stops: every parked request is answered with `error`
   /// (NOT_COORDINATOR or COORDINATOR_NOT_AVAILABLE). Outstanding tickets need no report.
   GroupOutput resign(protocol::ErrorCode error);
+
+ private:
+  /// A group with all that belongs to it. The volatile group and the durable rest differ while
+  /// writes are on their way.
+  struct Slot {
+    Slot(std::string group_id, const GroupSettings& settings)
+        : id{std::move(group_id)}, group{id, settings} {}
+    /// Does the group exist for those who ask? A slot may also be there for a write in flight only.
+    [[nodiscard]] bool exists() const {
+      return durable.has_value() || !offsets.empty() || !group.is_pristine();
+    }
+
+    const std::string id;
+    ClassicGroup group;
+    GroupOffsets offsets;
+    std::optional<protocol::GroupMetadataValue> durable;  // the last record of its kind
+    std::size_t writes_in_flight = 0;                     // > 0 keeps the slot
+    Instant wake = Instant::max();                        // its entry in `wakes_`, if any
+  };
+
+  /// What follows when a write has come to its end: a step of a group, or a reply.
+  struct GroupStep {
+    Slot* slot;
+    GroupWrite write;
+  };
+  struct Write {
+    Ticket ticket = 0;
+    Instant deadline;
+    std::vector<GroupRecord> records;
+    std::vector<std::variant<GroupStep, GroupReply>> steps;  // emptied when the time is up
+    std::vector<std::pair<Slot*, TopicPartition>> offsets;   // marked in flight
+    std::vector<Slot*> slots;                                // held; one entry per hold
+    std::optional<protocol::ErrorCode> outcome;              // reported, NONE for committed
+  };
+  /// An operation in progress: what goes out, and the write that it may become.
+  struct Draft {
+    GroupOutput out;
+    Write write;
+  };
+
+  Slot* find(std::string_view group_id);
+  [[nodiscard]] const Slot* find_existing(std::string_view group_id) const;
+  Slot& obtain(std::string_view group_id);
+  void take(Slot& slot, GroupEffects effects, Draft& draft);
+  void add_offset(Slot& slot, const TopicPartition& partition,
+                  const std::optional<CommittedOffset>& offset, Draft& draft);
+  void add_group_tombstone(Slot& slot, Draft& draft);
+  GroupOutput seal(Draft draft, const Moment& at);
+  void settle(Slot& slot);
+  GroupOutput reply_at_once(ReplyToken token, GroupReply::Response response) const;
+
+  void apply(DecodedRecord record);
+  void report(Ticket ticket, protocol::ErrorCode outcome);
+  GroupOutput drain(const Moment& at);
+  void conclude(Write& write, protocol::ErrorCode outcome, const Moment& at, Draft& draft);
+  void expire_writes(const Moment& at, Draft& draft);
+  void expire_offsets(const Moment& at, Draft& draft);
+  protocol::ErrorCode check_commit(const protocol::OffsetCommitRequest& request,
+                                   std::int16_t api_version, const Moment& at);
+
+  const GroupSettings settings_;
+  bool loaded_ = false;
+  std::map<std::string, std::unique_ptr<Slot>, std::less<>> slots_;
+  std::set<std::pair<Instant, std::string_view>> wakes_;  // the views are the slots' ids
+  std::deque<Write> writes_;                              // ascending tickets, without gaps
+  std::size_t writes_expired_ = 0;                        // that many in front have no steps left
+  Ticket next_ticket_ = 1;
+  Instant next_offsets_check_ = Instant::max();
 };
 
 /// Versions 1 to 7 of OffsetFetch name one group and its topics at the top.

@@ -1,0 +1,193 @@
+#include <algorithm>
+#include <cctype>
+#include <utility>
+
+#include "broker/group/coordinator.hpp"
+
+/// Read-only answers: committed offsets, descriptions, lists.
+namespace millrace::broker {
+
+using protocol::ErrorCode;
+using protocol::OffsetFetchRequest;
+using protocol::OffsetFetchResponse;
+using FetchGroup = OffsetFetchRequest::OffsetFetchRequestGroup;
+using FetchedGroup = OffsetFetchResponse::OffsetFetchResponseGroup;
+using FetchedTopic = FetchedGroup::OffsetFetchResponseTopics;
+using FetchedPartition = FetchedTopic::OffsetFetchResponsePartitions;
+
+namespace {
+
+constexpr std::int16_t kTopicIdsFrom = 10;
+constexpr std::int16_t kUnknownGroupIsErrorFrom = 6;
+constexpr std::string_view kClassicType = "classic";
+constexpr std::string_view kDeadState = "Dead";
+
+bool equal_ignoring_case(std::string_view a, std::string_view b) {
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
+}
+
+bool passes(const std::vector<std::string>& filter, std::string_view name) {
+  return filter.empty() || std::ranges::any_of(filter, [&](const auto& wanted) {
+           return equal_ignoring_case(wanted, name);
+         });
+}
+
+FetchedPartition nothing_committed(std::int32_t index, ErrorCode error) {
+  FetchedPartition partition;
+  partition.partition_index = index;
+  partition.committed_offset = -1;
+  partition.error_code = error;
+  return partition;
+}
+
+/// A topic may have been deleted and made again under its name; what was committed for the former
+/// says nothing about the latter.
+bool is_of(const CommittedOffset& offset, const std::optional<TopicId>& topic_id) {
+  return offset.topic_id.is_zero() || !topic_id || offset.topic_id == *topic_id;
+}
+
+FetchedPartition fetched(std::int32_t index, const CommittedOffset* offset,
+                         const std::optional<TopicId>& topic_id) {
+  if (offset == nullptr || !is_of(*offset, topic_id)) {
+    return nothing_committed(index, ErrorCode::none);
+  }
+  FetchedPartition partition;
+  partition.partition_index = index;
+  partition.committed_offset = offset->offset;
+  partition.committed_leader_epoch = offset->leader_epoch;
+  partition.metadata = offset->metadata;
+  return partition;
+}
+
+FetchedTopic fetch_topic(const FetchGroup::OffsetFetchRequestTopics& topic,
+                         const GroupOffsets& offsets, std::int16_t api_version,
+                         const TopicDirectory& topics) {
+  FetchedTopic answer;
+  std::optional<TopicId> id;
+  if (api_version >= kTopicIdsFrom) {
+    id = answer.topic_id = topic.topic_id;
+    const auto name = topics.name_of(topic.topic_id);
+    if (!name) {
+      for (const std::int32_t index : topic.partition_indexes) {
+        answer.partitions.push_back(nothing_committed(index, ErrorCode::unknown_topic_id));
+      }
+      return answer;
+    }
+    answer.name = *name;
+  } else {
+    answer.name = topic.name;
+    id = topics.id_of(topic.name);
+  }
+  for (const std::int32_t index : topic.partition_indexes) {
+    answer.partitions.push_back(
+        fetched(index, offsets.find({answer.name, PartitionIndex{index}}), id));
+  }
+  return answer;
+}
+
+/// All that is committed. By id, topics that have none any more cannot be named and are left out.
+std::vector<FetchedTopic> fetch_all(const GroupOffsets& offsets, std::int16_t api_version,
+                                    const TopicDirectory& topics) {
+  std::vector<FetchedTopic> answers;
+  const auto& all = offsets.all();
+  for (auto at = all.begin(); at != all.end();) {
+    const std::string& name = at->first.topic;
+    const auto id = topics.id_of(name);
+    FetchedTopic answer;
+    answer.name = name;
+    answer.topic_id = id.value_or(TopicId{});
+    for (; at != all.end() && at->first.topic == answer.name; ++at) {
+      if (!is_of(at->second, id)) continue;
+      answer.partitions.push_back(fetched(at->first.partition.value, &at->second, id));
+    }
+    const bool nameless = api_version >= kTopicIdsFrom && !id;
+    if (!answer.partitions.empty() && !nameless) answers.push_back(std::move(answer));
+  }
+  return answers;
+}
+
+}  // namespace
+
+FetchedGroup GroupCoordinator::offset_fetch(const FetchGroup& request, std::int16_t api_version,
+                                            const TopicDirectory& topics) const {
+  static const GroupOffsets kNone;
+  FetchedGroup answer;
+  answer.group_id = request.group_id;
+  const Slot* const slot = find_existing(request.group_id);
+  if (slot == nullptr && request.member_epoch >= 0) {
+    answer.error_code = ErrorCode::group_id_not_found;
+    return answer;
+  }
+  const GroupOffsets& offsets = slot == nullptr ? kNone : slot->offsets;
+  if (!request.topics) {
+    answer.topics = fetch_all(offsets, api_version, topics);
+    return answer;
+  }
+  for (const auto& topic : *request.topics) {
+    answer.topics.push_back(fetch_topic(topic, offsets, api_version, topics));
+  }
+  return answer;
+}
+
+protocol::DescribeGroupsResponse::DescribedGroup GroupCoordinator::describe(
+    std::string_view group_id, std::int16_t api_version) const {
+  protocol::DescribeGroupsResponse::DescribedGroup answer;
+  answer.group_id = group_id;
+  if (const Slot* const slot = find_existing(group_id); slot != nullptr) {
+    slot->group.describe(answer);
+    return answer;
+  }
+  answer.group_state = kDeadState;
+  if (api_version >= kUnknownGroupIsErrorFrom) {
+    answer.error_code = ErrorCode::group_id_not_found;
+    answer.error_message = "Group '" + answer.group_id + "' does not exist on this coordinator";
+  }
+  return answer;
+}
+
+std::vector<protocol::ListGroupsResponse::ListedGroup> GroupCoordinator::list(
+    const std::vector<std::string>& states, const std::vector<std::string>& types) const {
+  std::vector<protocol::ListGroupsResponse::ListedGroup> groups;
+  if (!passes(types, kClassicType)) return groups;
+  for (const auto& [id, slot] : slots_) {
+    const auto state = to_string(slot->group.state());
+    if (!slot->exists() || !passes(states, state)) continue;
+    groups.push_back({.group_id = id,
+                      .protocol_type = slot->group.protocol_type(),
+                      .group_state = std::string{state},
+                      .group_type = std::string{kClassicType}});
+  }
+  return groups;
+}
+
+FetchGroup single_group_form(const OffsetFetchRequest& request) {
+  FetchGroup group;
+  group.group_id = request.group_id;
+  group.topics.reset();
+  if (!request.topics) return group;
+  auto& topics = group.topics.emplace();
+  for (const auto& topic : *request.topics) {
+    topics.push_back({.name = topic.name, .partition_indexes = topic.partition_indexes});
+  }
+  return group;
+}
+
+OffsetFetchResponse flat_form(const FetchedGroup& group) {
+  OffsetFetchResponse response;
+  response.error_code = group.error_code;
+  for (const auto& topic : group.topics) {
+    auto& flat = response.topics.emplace_back();
+    flat.name = topic.name;
+    for (const auto& partition : topic.partitions) {
+      flat.partitions.push_back({.partition_index = partition.partition_index,
+                                 .committed_offset = partition.committed_offset,
+                                 .committed_leader_epoch = partition.committed_leader_epoch,
+                                 .metadata = partition.metadata,
+                                 .error_code = partition.error_code});
+    }
+  }
+  return response;
+}
+
+}  // namespace millrace::broker
