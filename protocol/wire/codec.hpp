@@ -1,17 +1,20 @@
 #pragma once
 
-#include <iterator>
+#include <bit>
 #include <string>
+#include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "protocol/base/result.hpp"
+#include "protocol/wire/printer.hpp"
 #include "protocol/wire/reader.hpp"
 #include "protocol/wire/schema.hpp"
 #include "protocol/wire/writer.hpp"
 
-/// The walkers over a message's field list: reader, writer and sizer. `printer.hpp` and
-/// `generator.hpp` hold the other two. Templates are instantiated once per message, in the
-/// message's own source file (`MILLRACE_MESSAGE_CODEC`).
+/// The walkers over a message's field list that know the wire: reader, writer and sizer.
+/// `printer.hpp` and `generator.hpp` hold the other two. Those that a broker needs are compiled
+/// once per message, in the message's own source file (`MILLRACE_MESSAGE_CODEC`).
 namespace millrace::protocol {
 
 namespace detail {
@@ -30,7 +33,7 @@ constexpr std::size_t struct_bytes_min(const Context& context) {
   std::size_t sum = context.flexible ? 1 : 0;
   for_each_field<T>([&](const auto& f) {
     using F = std::decay_t<decltype(f)>;
-    if (f.versions.contains(context.version) && !f.tagged_in.contains(context.version)) {
+    if (f.is_inline_in(context.version)) {
       sum += wire_bytes_min<typename F::Type>(context);
     }
   });
@@ -109,23 +112,24 @@ bool read_present(Reader& in, T& to, const Context& context) {
   return true;
 }
 
+/// Whether a struct that may be null is there. Where it may not be null it has no marker.
+inline bool read_struct_marker(Reader& in, bool in_tag) {
+  return in_tag ? in.unsigned_varint() != 0 : in.integer<std::int8_t>() >= 0;
+}
+
 template <class F, class T>
 void read_value(Reader& in, const F& f, T& to, const Context& context, bool in_tag) {
+  in.enter_field(f.name);
   if constexpr (IsOptional<T>::value) {
-    using Inner = typename T::value_type;
+    const bool may_be_null = f.null_in.contains(context.version);
     bool present = true;
-    if constexpr (Described<Inner>) {
-      present = in_tag ? in.unsigned_varint() != 0 : in.integer<std::int8_t>() >= 0;
+    if constexpr (Described<typename T::value_type>) {
+      if (may_be_null) present = read_struct_marker(in, in_tag);
     }
-    Inner value{};
-    if (present && in.ok()) present = read_present(in, value, context);
-    if (!in.ok()) return;
-    if (!present && !f.null_in.contains(context.version)) return in.fail(Errc::null_not_allowed);
-    if (present) {
-      to = std::move(value);
-    } else {
-      to.reset();
-    }
+    if (present) present = read_present(in, to.emplace(typename T::value_type{}), context);
+    if (present || !in.ok()) return;
+    if (!may_be_null) return in.fail(Errc::null_not_allowed);
+    to.reset();
   } else {
     if (!read_present(in, to, context)) in.fail(Errc::null_not_allowed);
   }
@@ -135,22 +139,21 @@ template <class T>
 void read_struct(Reader& in, T& to, const Context& context) {
   for_each_field<T>([&](const auto& f) {
     using F = std::decay_t<decltype(f)>;
-    if (!f.versions.contains(context.version) || f.tagged_in.contains(context.version)) return;
-    if (!in.ok()) return;
-    in.enter_field(f.name);
+    if (!f.is_inline_in(context.version) || !in.ok()) return;
     read_value(in, f, to.*F::kMember, context, false);
   });
   if (!context.flexible || !in.ok()) return;
   in.tagged_section([&]([[maybe_unused]] std::uint32_t tag) {
+    bool known = false;
     if constexpr (has_tagged_fields<T>()) {
       for_each_field<T>([&](const auto& f) {
         using F = std::decay_t<decltype(f)>;
-        if (f.tag < 0 || static_cast<std::uint32_t>(f.tag) != tag) return;
-        if (!f.tagged_in.contains(context.version)) return;
-        in.enter_field(f.name);
+        if (!f.is_tagged_in(context.version) || static_cast<std::uint32_t>(f.tag) != tag) return;
+        known = true;
         read_value(in, f, to.*F::kMember, context, true);
       });
     }
+    return known;
   });
 }
 
@@ -179,17 +182,28 @@ void write_null(Out& out, bool flexible, bool is_short) {
   }
 }
 
+/// What of `text` is written: all of it, or what fits, cut between two characters. Only a text of
+/// our own making can be too long, such as an error message that quotes a name.
+inline std::string_view writable(std::string_view text) {
+  if (text.size() <= kStringBytesMax) return text;
+  const auto is_continuation = [&](std::size_t at) { return (text[at] & 0xc0) == 0x80; };
+  std::size_t size = kStringBytesMax;
+  while (size > 0 && is_continuation(size)) --size;
+  return text.substr(0, size);
+}
+
 template <class Out, class T>
 void write_present(Out& out, const T& from, const Context& context) {
   if constexpr (std::is_same_v<T, std::string>) {
-    write_length(out, from.size(), context.flexible, true);
-    out.raw(as_bytes(from));
+    const std::string_view text = writable(from);
+    write_length(out, text.size(), context.flexible, true);
+    out.raw(as_bytes(text));
   } else if constexpr (std::is_same_v<T, SharedBytes>) {
     write_length(out, from.size(), context.flexible, false);
-    out.chain(BytesChain{from});
+    out.piece(from);
   } else if constexpr (std::is_same_v<T, BytesChain>) {
     write_length(out, from.size(), context.flexible, false);
-    out.chain(from);
+    for (const auto& piece : from.pieces()) out.piece(piece);
   } else if constexpr (IsVector<T>::value) {
     write_length(out, from.size(), context.flexible, false);
     for (const auto& element : from) write_present(out, element, context);
@@ -214,18 +228,14 @@ void write_value(Out& out, const F& f, const T& from, const Context& context, bo
     using Inner = typename T::value_type;
     const bool may_be_null = f.null_in.contains(context.version);
     if constexpr (Described<Inner>) {
-      const bool present = from.has_value() || !may_be_null;
-      if (in_tag) {
-        out.unsigned_varint(present ? 1 : 0);
-      } else {
-        out.integer(static_cast<std::int8_t>(present ? 1 : -1));
-      }
-      if (present) write_present(out, from ? *from : Inner{}, context);
-    } else if (from) {
-      write_present(out, *from, context);
-    } else if (may_be_null) {
+      if (may_be_null && in_tag) out.unsigned_varint(from ? 1 : 0);
+      if (may_be_null && !in_tag) out.integer(static_cast<std::int8_t>(from ? 1 : -1));
+    } else if (!from && may_be_null) {
       write_null(out, context.flexible, std::is_same_v<Inner, std::string>);
-    } else {
+    }
+    if (from) {
+      write_present(out, *from, context);
+    } else if (!may_be_null) {
       write_present(out, Inner{}, context);  // `check_version` tells callers who care
     }
   } else {
@@ -235,18 +245,11 @@ void write_value(Out& out, const F& f, const T& from, const Context& context, bo
 
 template <class F, class T>
 bool is_sent_as_tag(const F& f, const T& value, const Context& context) {
-  return f.tag >= 0 && f.versions.contains(context.version) &&
-         f.tagged_in.contains(context.version) && !(value == default_of(f));
+  return f.is_tagged_in(context.version) && !(value == default_of(f));
 }
 
 template <class Out, class T>
-void write_struct(Out& out, const T& from, const Context& context) {
-  for_each_field<T>([&](const auto& f) {
-    using F = std::decay_t<decltype(f)>;
-    if (!f.versions.contains(context.version) || f.tagged_in.contains(context.version)) return;
-    write_value(out, f, from.*F::kMember, context, false);
-  });
-  if (!context.flexible) return;
+void write_tagged_section(Out& out, const T& from, const Context& context) {
   if constexpr (!has_tagged_fields<T>()) {
     out.unsigned_varint(0);
   } else {
@@ -268,30 +271,54 @@ void write_struct(Out& out, const T& from, const Context& context) {
   }
 }
 
+template <class Out, class T>
+void write_struct(Out& out, const T& from, const Context& context) {
+  for_each_field<T>([&](const auto& f) {
+    using F = std::decay_t<decltype(f)>;
+    if (!f.is_inline_in(context.version)) return;
+    write_value(out, f, from.*F::kMember, context, false);
+  });
+  if (context.flexible) write_tagged_section(out, from, context);
+}
+
+template <class T>
+std::string_view first_unsupported(const T& from, std::int16_t version);
+
+/// The same within one value: `name` when the value itself cannot be said.
+template <class T>
+std::string_view unsupported_in(std::string_view name, const T& value, std::int16_t version) {
+  std::string_view culprit;
+  if constexpr (std::is_same_v<T, std::string>) {
+    if (value.size() > kStringBytesMax) culprit = name;
+  } else if constexpr (IsOptional<T>::value) {
+    if (value) culprit = unsupported_in(name, *value, version);
+  } else if constexpr (IsVector<T>::value) {
+    for (const auto& element : value) {
+      culprit = unsupported_in(name, element, version);
+      if (!culprit.empty()) break;
+    }
+  } else if constexpr (Described<T>) {
+    culprit = first_unsupported(value, version);
+  }
+  return culprit;
+}
+
 /// First field whose value the version has no room for, or empty.
 template <class T>
-std::string_view first_unsupported(const T& from, const Context& context) {
+std::string_view first_unsupported(const T& from, std::int16_t version) {
   std::string_view culprit;
   for_each_field<T>([&](const auto& f) {
     using F = std::decay_t<decltype(f)>;
-    using Type = typename F::Type;
     if (!culprit.empty()) return;
     const auto& value = from.*F::kMember;
-    if (!f.versions.contains(context.version)) {
+    if (!f.versions.contains(version)) {
       if (!f.droppable && !(value == default_of(f))) culprit = f.name;
       return;
     }
-    if constexpr (IsOptional<Type>::value) {
-      if (!value && !f.null_in.contains(context.version)) culprit = f.name;
-    } else if constexpr (Described<Type>) {
-      culprit = first_unsupported(value, context);
-    } else if constexpr (IsVector<Type>::value) {
-      if constexpr (Described<typename Type::value_type>) {
-        for (const auto& element : value) {
-          if (culprit.empty()) culprit = first_unsupported(element, context);
-        }
-      }
+    if constexpr (IsOptional<typename F::Type>::value) {
+      if (!value && !f.null_in.contains(version)) culprit = f.name;
     }
+    if (culprit.empty()) culprit = unsupported_in(f.name, value, version);
   });
   return culprit;
 }
@@ -299,7 +326,8 @@ std::string_view first_unsupported(const T& from, const Context& context) {
 }  // namespace detail
 
 /// Encodes and decodes one message type in every version that it has. `Message::kFlexible` tells in
-/// which versions compact lengths and tagged sections are used.
+/// which versions compact lengths and tagged sections are used. `version` must be one of
+/// `Message::kVersions`: callers check that first, since an unknown one has an answer of its own.
 template <class Message>
 struct MessageCodec {
   /// Reads one message. On failure `in` says what went wrong and in which field. Bytes behind the
@@ -310,16 +338,19 @@ struct MessageCodec {
     if (!in.ok()) return in.error();
     return message;
   }
-  /// Writes one message behind whatever `out` has already.
+  /// Writes one message behind whatever `out` has already. What the version has no room for is left
+  /// out: see `check_version`. A string is cut at `kStringBytesMax`.
   static void encode(Writer& out, const Message& message, std::int16_t version) {
     detail::write_struct(out, message, context(version));
   }
+  /// Adds to `out` what `encode` will write.
   static void measure(Sizer& out, const Message& message, std::int16_t version) {
     detail::write_struct(out, message, context(version));
   }
-  /// Name of the first field whose value cannot be said in this version; empty when all can.
+  /// Name of the first field whose value cannot be said in this version; empty when all can. A
+  /// field that is `ignorable` may be dropped and is never named.
   static std::string_view check_version(const Message& message, std::int16_t version) {
-    return detail::first_unsupported(message, context(version));
+    return detail::first_unsupported(message, version);
   }
 
  private:
@@ -330,6 +361,10 @@ struct MessageCodec {
 
 }  // namespace millrace::protocol
 
-/// In a message's header: its codec is compiled elsewhere. In its source file: here.
-#define MILLRACE_DECLARE_CODEC(Message) extern template struct millrace::protocol::MessageCodec<Message>
-#define MILLRACE_MESSAGE_CODEC(Message) template struct millrace::protocol::MessageCodec<Message>
+/// In a message's header: its codec and printer are compiled elsewhere. In its source file: here.
+#define MILLRACE_DECLARE_CODEC(Message)                             \
+  extern template struct millrace::protocol::MessageCodec<Message>; \
+  extern template struct millrace::protocol::Printer<Message>
+#define MILLRACE_MESSAGE_CODEC(Message)                      \
+  template struct millrace::protocol::MessageCodec<Message>; \
+  template struct millrace::protocol::Printer<Message>

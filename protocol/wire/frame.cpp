@@ -4,7 +4,7 @@ namespace millrace::protocol {
 namespace {
 
 void skip_tagged_section(Reader& in) {
-  in.tagged_section([](std::uint32_t) {});
+  in.tagged_section([](std::uint32_t) { return false; });
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace millrace::protocol {
 
@@ -27,9 +28,9 @@ Uuid Reader::uuid() {
   return id;
 }
 
-std::int32_t Reader::checked_length(std::int64_t length) {
+std::int32_t Reader::checked_length(std::int64_t length, std::int64_t length_max) {
   if (!ok()) return -1;
-  if (length < -1) {
+  if (length < -1 || length > length_max) {
     fail(Errc::bad_length);
     return -1;
   }
@@ -41,13 +42,15 @@ std::int32_t Reader::checked_length(std::int64_t length) {
 }
 
 std::int32_t Reader::string_length(bool flexible) {
-  return checked_length(flexible ? std::int64_t{unsigned_varint()} - 1
-                                 : std::int64_t{integer<std::int16_t>()});
+  return checked_length(
+      flexible ? std::int64_t{unsigned_varint()} - 1 : std::int64_t{integer<std::int16_t>()},
+      kStringBytesMax);
 }
 
 std::int32_t Reader::bytes_length(bool flexible) {
-  return checked_length(flexible ? std::int64_t{unsigned_varint()} - 1
-                                 : std::int64_t{integer<std::int32_t>()});
+  return checked_length(
+      flexible ? std::int64_t{unsigned_varint()} - 1 : std::int64_t{integer<std::int32_t>()},
+      std::numeric_limits<std::int32_t>::max());
 }
 
 std::int32_t Reader::array_count(bool flexible, std::size_t element_bytes_min,
@@ -55,7 +58,7 @@ std::int32_t Reader::array_count(bool flexible, std::size_t element_bytes_min,
   const std::int64_t count =
       flexible ? std::int64_t{unsigned_varint()} - 1 : std::int64_t{integer<std::int32_t>()};
   if (!ok()) return -1;
-  if (count < -1) {
+  if (count < -1 || count > std::numeric_limits<std::int32_t>::max()) {
     fail(Errc::bad_length);
     return -1;
   }

@@ -1,41 +1,50 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <string>
 #include <string_view>
+#include <utility>
 
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/types.hpp"
 #include "protocol/errc.hpp"
+#include "protocol/wire/schema.hpp"
 
 namespace millrace::protocol {
 
 /// Reads wire primitives front to back. The first failure sticks: every later read gives zero, so a
-/// walker checks once per struct instead of once per byte. Nothing is allocated for a length or
-/// count before it is known to fit in the bytes that are there, and the memory that decoded arrays
-/// may take is bounded by `kMemoryPerByte` times the size of the frame.
+/// walker checks once per field instead of once per byte. Belongs to one decode on one thread.
+///
+/// Nothing is allocated for a length or count before it is known to fit in the bytes that are
+/// there. That alone would let a frame of empty strings grow 32-fold, so the memory of decoded
+/// arrays has a budget besides: 8 times the frame and a base, at most 256 MiB. Real messages take 2
+/// to 6 times their bytes; what is large in a large frame is record data, which is not copied.
 ///
 ///   unsigned varint  7 bits per byte, low group first, high bit = more follows; at most 5 bytes
 ///   string, bytes    int16 / int32 length, -1 = null; flexible: unsigned varint length + 1, 0 =
-///   null array            int32 count, -1 = null; flexible: unsigned varint count + 1, 0 = null
+///                    null; a string has at most `kStringBytesMax` bytes
+///   array            int32 count, -1 = null; flexible: unsigned varint count + 1, 0 = null
 class Reader {
  public:
   /// Byte strings that are read share the ownership of `frame`.
   explicit Reader(SharedBytes frame)
-      : frame_{std::move(frame)}, memory_left_{kMemoryBase + kMemoryPerByte * frame_.size()} {}
+      : frame_{std::move(frame)},
+        limit_{frame_.size()},
+        memory_left_{std::min(kMemoryMax, kMemoryBase + kMemoryPerByte * frame_.size())} {}
 
   [[nodiscard]] bool ok() const { return error_ == Errc{}; }
   [[nodiscard]] Errc error() const { return error_; }
   /// The field that was being read when the first failure came; for messages to humans.
   [[nodiscard]] std::string_view failed_field() const { return failed_field_; }
   [[nodiscard]] std::size_t position() const { return position_; }
-  [[nodiscard]] std::size_t remaining() const { return frame_.size() - position_; }
+  [[nodiscard]] std::size_t remaining() const { return limit_ - position_; }
   void fail(Errc error) {
     if (!ok()) return;
     error_ = error;
     failed_field_ = current_field_;
-    position_ = frame_.size();
+    position_ = limit_;
   }
+  /// Says which field comes next, for `failed_field`. `name` must be a literal.
   void enter_field(std::string_view name) { current_field_ = name; }
 
   template <class Int>
@@ -79,8 +88,15 @@ class Reader {
     return bytes;
   }
 
-  /// Reads one tagged section: for each tag calls `visit(tag)` with a reader that ends where the
-  /// payload ends. What `visit` leaves unread (an unknown tag) is skipped.
+  /// Reads one tagged section:
+  ///
+  ///     unsigned varint    count of tags, then for each of them, tags ascending,
+  ///     unsigned varint    tag
+  ///     unsigned varint    size of the payload
+  ///     size bytes         payload
+  ///
+  /// Calls `visit(tag)` with the reader limited to the payload; it answers whether it knows the
+  /// tag. The payload of an unknown tag is skipped; a known one must be read to its end.
   template <class Visit>
   void tagged_section(Visit&& visit) {
     const std::uint32_t count = unsigned_varint();
@@ -92,24 +108,23 @@ class Reader {
       if (std::int64_t{tag} <= previous) return fail(Errc::bad_tag_order);
       previous = tag;
       if (size > remaining()) return fail(Errc::truncated);
-      const std::size_t end = position_ + size;
-      const SharedBytes whole = frame_;
-      frame_ = whole.slice(0, end);  // the payload cannot read past itself
-      visit(tag);
-      const bool payload_ok = ok();
-      frame_ = whole;
-      position_ = payload_ok ? end : frame_.size();
+      const std::size_t outer_limit = std::exchange(limit_, position_ + size);
+      if (visit(tag) && remaining() > 0) fail(Errc::trailing_bytes);
+      position_ = ok() ? limit_ : outer_limit;
+      limit_ = outer_limit;
     }
   }
 
  private:
-  static constexpr std::size_t kMemoryBase = 64 * 1024;
-  static constexpr std::size_t kMemoryPerByte = 16;
+  static constexpr std::size_t kMemoryBase = std::size_t{256} << 10;
+  static constexpr std::size_t kMemoryPerByte = 8;
+  static constexpr std::size_t kMemoryMax = std::size_t{256} << 20;
 
-  std::int32_t checked_length(std::int64_t length);
+  std::int32_t checked_length(std::int64_t length, std::int64_t length_max);
 
   SharedBytes frame_;
-  std::size_t position_ = 0;  // <= frame_.size()
+  std::size_t position_ = 0;  // <= limit_
+  std::size_t limit_;         // <= frame_.size(); less while the payload of a tag is read
   std::size_t memory_left_;
   Errc error_{};
   std::string_view current_field_;

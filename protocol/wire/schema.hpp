@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -11,6 +12,9 @@
 #include <vector>
 
 namespace millrace::protocol {
+
+/// Longest string that a message may hold, in bytes, whatever its encoding could say.
+inline constexpr std::size_t kStringBytesMax = 0x7fff;
 
 /// Versions `first` to `last`, both included; empty when `last < first`.
 struct VersionRange {
@@ -73,6 +77,15 @@ struct Field {
     Field copy = *this;
     copy.droppable = true;
     return copy;
+  }
+
+  /// Whether the field is in line in this version: present, and not in the tagged section.
+  [[nodiscard]] constexpr bool is_inline_in(std::int16_t version) const {
+    return versions.contains(version) && !tagged_in.contains(version);
+  }
+  /// Whether the field is in the tagged section of its struct in this version.
+  [[nodiscard]] constexpr bool is_tagged_in(std::int16_t version) const {
+    return tag >= 0 && versions.contains(version) && tagged_in.contains(version);
   }
 
   std::string_view name;

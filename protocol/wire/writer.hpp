@@ -51,10 +51,8 @@ class Sizer {
   void unsigned_varint(std::uint32_t value) { own_ += varint_size(value); }
   void uuid(const Uuid&) { own_ += 16; }
   void raw(Bytes bytes) { own_ += bytes.size(); }
-  void chain(const BytesChain& pieces) {
-    for (const auto& piece : pieces.pieces()) {
-      (piece.size() < kSpliceBytesMin ? own_ : spliced_) += piece.size();
-    }
+  void piece(const SharedBytes& bytes) {
+    (bytes.size() < kSpliceBytesMin ? own_ : spliced_) += bytes.size();
   }
   [[nodiscard]] std::size_t own() const { return own_; }
   [[nodiscard]] std::size_t total() const { return own_ + spliced_; }
@@ -95,13 +93,12 @@ class Writer {
     std::byte* to = claim(bytes.size());
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
   }
-  void chain(const BytesChain& pieces) {
-    for (const auto& piece : pieces.pieces()) {
-      if (piece.size() < kSpliceBytesMin) {
-        raw(piece.view());
-      } else {
-        splices_.push_back({position_, piece});
-      }
+  /// Copies short bytes, refers to long ones.
+  void piece(const SharedBytes& bytes) {
+    if (bytes.size() < kSpliceBytesMin) {
+      raw(bytes.view());
+    } else {
+      splices_.push_back({position_, bytes});
     }
   }
   [[nodiscard]] EncodedMessage finish() && {
