@@ -46,7 +46,7 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 std::span<const Section> broker_sections() {
   static const std::vector<Section> sections{
       {"This node and its topics",
-       "This node's identity and roles, defaults for new topics, replication and the quorum.",
+       "Identity and roles of this node, defaults for new topics, replication and the quorum.",
        tables::cluster()},
       {"Network",
        "Listeners, connections and the bounds on what a client may send or leave unread.",

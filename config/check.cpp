@@ -75,10 +75,24 @@ std::string explain_unknown(std::string_view key) {
   return fmt::format("{}{}{}\n", problem.message, hint.empty() ? "" : "; ", hint);
 }
 
+/// `text` as comment lines of at most 100 characters, broken between words.
+std::string as_comment(std::string_view text) {
+  constexpr std::size_t kLineCharsMax = 100 - 2;
+  std::string lines;
+  while (text.size() > kLineCharsMax) {
+    const auto blank = text.rfind(' ', kLineCharsMax);
+    if (blank == std::string_view::npos) break;
+    lines += fmt::format("# {}\n", text.substr(0, blank));
+    text.remove_prefix(blank + 1);
+  }
+  return lines + fmt::format("# {}\n", text);
+}
+
 std::string sample_entry(const Setting& setting) {
-  std::string text = fmt::format("# {}\n# Takes {}.", setting.doc, allowed_form(setting));
-  if (!setting.default_value) text += fmt::format(" Default: {}.", default_text(setting));
-  return text + fmt::format("\n#{}={}\n\n", setting.name, setting.default_value.value_or(""));
+  std::string takes = fmt::format("Takes {}.", allowed_form(setting));
+  if (!setting.default_value) takes += fmt::format(" Default: {}.", default_text(setting));
+  return fmt::format("{}{}#{}={}\n\n", as_comment(setting.doc), as_comment(takes), setting.name,
+                     setting.default_value.value_or(""));
 }
 
 }  // namespace
@@ -103,16 +117,19 @@ std::string explain(std::string_view key) {
 
 std::string sample_properties() {
   std::string text =
-      "# Settings of a Millrace broker. Every line below is the default: uncomment what you\n"
-      "# change. `millrace config check FILE` reads a file without starting a broker, and\n"
-      "# `millrace config explain NAME` tells about one setting, also about those of topics.\n"
-      "# Settings of Kafka that are not in this file are accepted and have no effect.\n\n";
+      "# Settings of a Millrace broker. Every value below is the default, a name without a value "
+      "is\n"
+      "# not set: uncomment what you change. `millrace config check FILE` reads a file without\n"
+      "# starting a broker, and `millrace config explain NAME` tells about one setting, also "
+      "about\n"
+      "# those of topics. Settings of Kafka that are not in this file are accepted and have no\n"
+      "# effect.\n\n";
   for (const Section& section : broker_sections()) {
     std::string entries;
     for (const Setting& setting : section.settings)
       if (setting.used()) entries += sample_entry(setting);
     if (entries.empty()) continue;
-    text += fmt::format("### {} - {}\n\n{}", section.title, section.doc, entries);
+    text += fmt::format("### {}\n{}\n{}", section.title, as_comment(section.doc), entries);
   }
   text.pop_back();
   return text;

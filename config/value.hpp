@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -19,6 +20,9 @@ struct Refusal {
     Refusal refusal;
     refusal.text = std::move(text);
     return refusal;
+  }
+  friend std::ostream& operator<<(std::ostream& out, const Refusal& refusal) {
+    return out << refusal.text;
   }
   Refusal() = default;
 

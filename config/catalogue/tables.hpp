@@ -9,10 +9,10 @@ using enum ConfigType;
 using enum Unit;
 using enum Dynamic;
 
-constexpr std::nullopt_t kNull = std::nullopt;
+inline constexpr std::nullopt_t kNull = std::nullopt;
 
-constexpr Valid kAny{};
-constexpr Valid kDistinct{.distinct = true};
+inline constexpr Valid kAny{};
+inline constexpr Valid kDistinct{.distinct = true};
 constexpr Valid at_least(std::int64_t min) {
   return {.min = min};
 }
@@ -44,34 +44,38 @@ constexpr Effect no_effect(std::string_view reason) {
   return {Effect::Kind::no_effect, reason};
 }
 
-constexpr Effect kUsed{};
-constexpr Effect kNotServed = no_effect("not served by this version");
-constexpr Effect kCluster =
+inline constexpr Effect kUsed{};
+inline constexpr Effect kNotServed = no_effect("not served by this version");
+inline constexpr Effect kCluster =
     no_effect("not served by this version, which runs no cluster of several brokers");
-constexpr Effect kCompaction = no_effect("log compaction is not served by this version");
-constexpr Effect kNewGroups =
+inline constexpr Effect kCompaction = no_effect("log compaction is not served by this version");
+inline constexpr Effect kNewGroups =
     no_effect("the new consumer group protocol is not served by this version");
-constexpr Effect kStreams = no_effect("streams groups are not served by this version");
-constexpr Effect kShare = no_effect("share groups are not served by this version");
-constexpr Effect kTransactions = no_effect("transactions are not served by this version");
-constexpr Effect kTls = no_effect("TLS is not served by this version");
-constexpr Effect kSasl = no_effect("SASL logins are not served by this version");
-constexpr Effect kTokens = no_effect("delegation tokens are not served by this version");
-constexpr Effect kQuotas = no_effect("quotas are not served by this version");
-constexpr Effect kTiering = no_effect("tiered storage is not served by this version");
-constexpr Effect kKerberos = no_effect("Kerberos is not supported");
-constexpr Effect kJvm = no_effect("it belongs to the Java virtual machine, which is not used here");
-constexpr Effect kThreads = no_effect("threads are counted by `shards` and `disk.threads` instead");
-constexpr Effect kQueue = no_effect("requests are worked on where they arrive, without a queue");
-constexpr Effect kPurgatory = no_effect("finished waits are removed at once, nothing is purged");
-constexpr Effect kKernel = no_effect("the kernel sizes socket buffers by itself");
-constexpr Effect kMetrics = no_effect("metrics are counters that are read, not samples");
+inline constexpr Effect kStreams = no_effect("streams groups are not served by this version");
+inline constexpr Effect kShare = no_effect("share groups are not served by this version");
+inline constexpr Effect kTransactions = no_effect("transactions are not served by this version");
+inline constexpr Effect kTls = no_effect("TLS is not served by this version");
+inline constexpr Effect kSasl = no_effect("SASL logins are not served by this version");
+inline constexpr Effect kTokens = no_effect("delegation tokens are not served by this version");
+inline constexpr Effect kQuotas = no_effect("quotas are not served by this version");
+inline constexpr Effect kTiering = no_effect("tiered storage is not served by this version");
+inline constexpr Effect kKerberos = no_effect("Kerberos is not supported");
+inline constexpr Effect kJvm =
+    no_effect("it belongs to the Java virtual machine, which is not used here");
+inline constexpr Effect kThreads =
+    no_effect("threads are counted by `shards` and `disk.threads` instead");
+inline constexpr Effect kQueue =
+    no_effect("requests are worked on where they arrive, without a queue");
+inline constexpr Effect kPurgatory =
+    no_effect("finished waits are removed at once, nothing is purged");
+inline constexpr Effect kKernel = no_effect("the kernel sizes socket buffers by itself");
+inline constexpr Effect kMetrics = no_effect("metrics are counters that are read, not samples");
 
-constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4",
-                                                  "snappy",       "gzip", "producer"};
-constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
-constexpr std::string_view kCleanupPolicies[] = {"compact", "delete"};
-constexpr std::string_view kFlushModes[] = {"sync", "async"};
+inline constexpr std::string_view kCompressionTypes[] = {"uncompressed", "zstd", "lz4",
+                                                         "snappy",       "gzip", "producer"};
+inline constexpr std::string_view kTimestampTypes[] = {"CreateTime", "LogAppendTime"};
+inline constexpr std::string_view kCleanupPolicies[] = {"compact", "delete"};
+inline constexpr std::string_view kFlushModes[] = {"sync", "async"};
 
 std::span<const Setting> network();
 std::span<const Setting> storage();

@@ -134,7 +134,7 @@ TEST_CASE("value: a refusal never repeats a password", "[config][value]") {
   constexpr std::string_view kWords[] = {"only-this"};
   setting.valid.one_of = kWords;
   const auto value = parse_value(setting, "hunter2");
-  REQUIRE_FALSE(value);
+  REQUIRE_FALSE(value.has_value());
   CHECK(value.error().text.find("hunter2") == std::string::npos);
 }
 
