@@ -36,7 +36,11 @@ using SteadyTimer =
 constexpr int kReadsPerTurn = 16;
 
 Endpoint endpoint_of(const tcp::endpoint& e) {
-  return {e.address().to_string(), e.port()};
+  const auto address = e.address();
+  // An IPv4 peer of a socket that serves both families shows up as ::ffff:a.b.c.d.
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return {asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string(), e.port()};
+  return {address.to_string(), e.port()};
 }
 
 ErrorInfo mapped(const ErrorInfo& error) {

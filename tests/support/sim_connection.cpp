@@ -92,7 +92,8 @@ net::Awaitable<Result<void>> SimConnection::write(std::span<const Bytes> pieces)
     if (own().failed) co_return reset_error();
     if (gather.done()) co_return Result<void>{};
     const std::size_t space = link_->window - std::min(link_->window, out().unacknowledged);
-    if (space == 0) {
+    // Waits for a good part of the window, or else ever smaller pieces would chase one another.
+    if (space < (link_->window + 3) / 4) {
       co_await changed_.wait();
       continue;
     }
