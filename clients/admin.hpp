@@ -11,6 +11,7 @@
 #include "clients/client.hpp"
 #include "clients/consumer.hpp"
 #include "clients/errc.hpp"
+#include "clients/offset_lookup.hpp"
 
 namespace millrace::clients {
 
@@ -114,13 +115,6 @@ struct PartitionLag {
   /// Records not consumed yet; nothing while nothing is committed.
   std::optional<std::int64_t> lag;
   friend bool operator==(const PartitionLag&, const PartitionLag&) = default;
-};
-
-struct OffsetAtTime {
-  std::optional<Offset> offset;  ///< nothing: no record is that new
-  std::optional<Timestamp> timestamp;
-  std::optional<LeaderEpoch> leader_epoch;
-  friend bool operator==(const OffsetAtTime&, const OffsetAtTime&) = default;
 };
 
 struct ClusterDescription {

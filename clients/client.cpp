@@ -70,12 +70,20 @@ struct Client::State {
 
   bool stopped = false;
   WaitList stopping;
-  net::TaskGroup tasks;  // connections being put away
+  Lane next_lane{2};
+  std::set<ConnectionPtr> retiring;  // kept until nothing of them runs, whoever else lets go
+  net::TaskGroup tasks;              // connections being put away
 
   [[nodiscard]] Instant now() const { return scheduler.clock().now(); }
   Slot& slot(const net::Endpoint& at, Lane lane);
-  void retire(ConnectionPtr connection) { tasks.spawn(put_away(std::move(connection))); }
-  static net::Awaitable<void> put_away(ConnectionPtr connection) { co_await connection->stop(); }
+  void retire(ConnectionPtr connection) {
+    retiring.insert(connection);
+    tasks.spawn(put_away(std::move(connection)));
+  }
+  net::Awaitable<void> put_away(ConnectionPtr connection) {
+    co_await connection->stop();
+    retiring.erase(connection);
+  }
   [[nodiscard]] std::vector<net::Endpoint> candidates() const;
   net::Awaitable<Outcome<ConnectionPtr>> connect(net::Endpoint at, Lane lane, Instant deadline);
   net::Awaitable<Outcome<ConnectionPtr>> connect_any(Instant deadline);
@@ -144,7 +152,7 @@ net::Awaitable<Outcome<ConnectionPtr>> Client::State::connect_any(Instant deadli
   }
   const auto all = candidates();
   for (const auto& at : all) {
-    const Slot& open = slot(at, Lane::general);
+    const Slot& open = slot(at, kGeneralLane);
     if (open.connection && open.connection->alive()) co_return open.connection;
   }
   // The one that may be tried soonest; the rotation decides among those that may be tried now.
@@ -154,12 +162,12 @@ net::Awaitable<Outcome<ConnectionPtr>> Client::State::connect_any(Instant deadli
   Instant best_try = Instant::max();
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& at = all[(start + i) % all.size()];
-    const auto next_try = std::max(moment, slot(at, Lane::general).backoff.next_try());
+    const auto next_try = std::max(moment, slot(at, kGeneralLane).backoff.next_try());
     if (next_try >= best_try) continue;
     best = &at;
     best_try = next_try;
   }
-  co_return co_await connect(*best, Lane::general, deadline);
+  co_return co_await connect(*best, kGeneralLane, deadline);
 }
 
 net::Awaitable<Outcome<ErrorCode>> Client::State::attempt(ConnectionPtr connection,
@@ -248,7 +256,7 @@ net::Awaitable<Client::Done> Client::run_leader(TopicPartition partition, AnyExc
                          .retriable = true};
     } else {
       const auto leader = *info->leader;
-      const auto connection = co_await connection_to(leader, Lane::general, deadline);
+      const auto connection = co_await connection_to(leader, kGeneralLane, deadline);
       if (connection) {
         code = co_await s.attempt(*connection, exchange, deadline);
       } else {
@@ -317,6 +325,15 @@ net::Awaitable<Outcome<ConnectionPtr>> Client::connection_to(BrokerId broker, La
   }
 }
 
+ConnectionPtr Client::live_connection(BrokerId broker, Lane lane) const {
+  const auto known = state_->metadata.brokers().find(broker);
+  if (known == state_->metadata.brokers().end()) return nullptr;
+  const auto slot = state_->slots.find({known->second.endpoint, lane});
+  if (slot == state_->slots.end()) return nullptr;
+  const auto& connection = slot->second->connection;
+  return connection && connection->alive() ? connection : nullptr;
+}
+
 net::Awaitable<Outcome<BrokerId>> Client::find_coordinator(CoordinatorType type, std::string name,
                                                            Instant deadline) {
   State& s = *state_;
@@ -345,6 +362,24 @@ net::Awaitable<Outcome<BrokerId>> Client::find_coordinator(CoordinatorType type,
 
 void Client::forget_coordinator(CoordinatorType type, const std::string& name) {
   state_->coordinators.erase({type, name});
+}
+
+Lane Client::make_lane() {
+  const auto lane = state_->next_lane;
+  ++state_->next_lane.value;
+  return lane;
+}
+
+void Client::release_lane(Lane lane) {
+  for (auto& [at, slot] : state_->slots) {
+    if (at.second == lane && slot->connection) {
+      state_->retire(std::exchange(slot->connection, nullptr));
+    }
+  }
+}
+
+void Client::note_leader(const TopicPartition& partition, BrokerId leader, LeaderEpoch epoch) {
+  state_->metadata.set_leader(partition, leader, epoch);
 }
 
 const MetadataCache& Client::metadata() const {

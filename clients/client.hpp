@@ -33,8 +33,11 @@ struct ClientOptions {
 [[nodiscard]] Outcome<std::vector<net::Endpoint>> parse_bootstrap(std::string_view text);
 
 /// Requests of different lanes to one broker travel on different connections, because a broker
-/// answers one connection in order: a parked fetch or join must not delay anything else.
-enum class Lane : std::uint8_t { general, produce, fetch, group };
+/// answers one connection in order: a parked fetch or join must not delay anything else, least of
+/// all the one request that it waits for. Every consumer has lanes of its own (`make_lane`).
+using Lane = Id<struct LaneTag, std::uint32_t>;
+inline constexpr Lane kGeneralLane{0};
+inline constexpr Lane kProduceLane{1};
 
 enum class CoordinatorType : std::int8_t { group = 0, transaction = 1 };
 
@@ -93,7 +96,8 @@ struct TopLevelError {
 
 /// What producer, consumer and admin share: knows the brokers and the leaders, keeps connections,
 /// routes requests and retries them. Used from one scheduler's thread. `scheduler` and `rng`
-/// outlive it; await `stop` before destroying it. Any number of calls may be under way.
+/// outlive it; await `stop`, and the calls under way, before destroying it. Any number of calls may
+/// be under way.
 ///
 /// All `call_*` retry what is worth retrying until `deadline`: broken connections, and answers
 /// whose error code (as found by `error_of`) is retriable, after metadata or coordinator have been
@@ -118,7 +122,7 @@ class Client {
   template <class Request>
   net::Awaitable<Outcome<ResponseOf<Request>>> call_broker(BrokerId broker, Request request,
                                                            Instant deadline,
-                                                           Lane lane = Lane::general) {
+                                                           Lane lane = kGeneralLane) {
     Exchange<Request, TopLevelError> exchange{std::move(request), TopLevelError{}};
     const auto done = co_await run_broker(broker, exchange, deadline, lane);
     if (!done) co_return done.error();
@@ -140,7 +144,7 @@ class Client {
                                                                 std::string name, Request request,
                                                                 Instant deadline,
                                                                 ErrorOf error_of = {},
-                                                                Lane lane = Lane::general) {
+                                                                Lane lane = kGeneralLane) {
     Exchange<Request, ErrorOf> exchange{std::move(request), std::move(error_of)};
     const auto done = co_await run_coordinator(type, std::move(name), exchange, deadline, lane);
     if (!done) co_return done.error();
@@ -151,6 +155,11 @@ class Client {
   net::Awaitable<Outcome<std::shared_ptr<BrokerConnection>>> connection_to(BrokerId broker,
                                                                            Lane lane,
                                                                            Instant deadline);
+  /// The connection that `connection_to` would give at once; null when it would have to be made.
+  [[nodiscard]] std::shared_ptr<BrokerConnection> live_connection(BrokerId broker, Lane lane) const;
+  /// A lane that nobody else has; `release_lane` closes its connections.
+  [[nodiscard]] Lane make_lane();
+  void release_lane(Lane lane);
   /// Which broker coordinates `name`; remembered until `forget_coordinator`.
   net::Awaitable<Outcome<BrokerId>> find_coordinator(CoordinatorType type, std::string name,
                                                      Instant deadline);
@@ -173,6 +182,9 @@ class Client {
   [[nodiscard]] Rng& rng();
   [[nodiscard]] const ClientOptions& options() const;
   [[nodiscard]] Instant now() const;
+
+  /// A broker told of a newer leader in passing.
+  void note_leader(const TopicPartition& partition, BrokerId leader, LeaderEpoch epoch);
 
   /// Closes every connection; calls under way fail with `stopped`. Returns when nothing of the
   /// client runs any more, its callers' own coroutines excepted.

@@ -11,9 +11,11 @@
 #include <variant>
 #include <vector>
 
+#include "clients/assignor.hpp"
 #include "clients/client.hpp"
 #include "clients/errc.hpp"
 #include "clients/fetched.hpp"
+#include "clients/offset_lookup.hpp"
 #include "protocol/base/types.hpp"
 
 namespace millrace::clients {
@@ -24,13 +26,6 @@ enum class OffsetReset : std::uint8_t {
   latest,
   fail,  ///< `poll` says `no_position` and names the partition
 };
-
-enum class Isolation : std::int8_t {
-  read_uncommitted = 0,
-  read_committed = 1,  ///< only what no transaction can take back, and nothing that one did
-};
-
-enum class Assignor : std::uint8_t { range, roundrobin };
 
 /// Called from `poll` and `stop`, awaited before the rebalance goes on; `commit` may be awaited
 /// inside, `poll` may not. A lambda that is itself a coroutine must not capture: let it return the
@@ -69,16 +64,6 @@ struct ConsumerOptions {
   RebalanceCallback on_lost;
 };
 
-/// Where to start reading: an offset, the first or last, or the first record not older than a time
-/// (the end, if all are older).
-struct FromEarliest {
-  friend bool operator==(const FromEarliest&, const FromEarliest&) = default;
-};
-struct FromLatest {
-  friend bool operator==(const FromLatest&, const FromLatest&) = default;
-};
-using StartPosition = std::variant<FromEarliest, FromLatest, Offset, Timestamp>;
-
 struct Assignment {
   TopicPartition partition;
   StartPosition start = FromEarliest{};
@@ -90,7 +75,6 @@ struct CommittedOffset {
   std::string metadata;
   friend bool operator==(const CommittedOffset&, const CommittedOffset&) = default;
 };
-using PartitionOffsets = std::map<TopicPartition, Offset>;
 
 /// Reads partitions, given by hand (`assign`) or shared with others in a group (`subscribe`).
 /// Fetches ahead in the background; delivers the records of a partition in order, each once,

@@ -44,6 +44,11 @@ struct ProducerOptions {
   int in_flight_max = 5;
   /// From handing a record over to giving it up, retries included.
   std::chrono::milliseconds delivery_timeout{120'000};
+  /// How long records wait for a topic that the brokers say does not exist; one that was just
+  /// created is not known everywhere at once.
+  std::chrono::milliseconds unknown_topic_timeout{10'000};
+  /// At least this long between two attempts for one partition.
+  std::chrono::milliseconds retry_backoff{100};
   /// For one attempt; also what the broker is told to wait for replicas at most.
   std::chrono::milliseconds request_timeout{30'000};
   /// Bound on records that are not delivered yet, keys, values and headers counted.
@@ -96,7 +101,8 @@ using DeliveryCallback = std::move_only_function<void(const Outcome<Delivered>&)
 /// too with `sequence_broken`, now and later, so that a gap can never pass unnoticed; a new
 /// producer starts afresh.
 ///
-/// Used from one scheduler's thread. `client` outlives it; await `stop` before destroying it.
+/// Used from one scheduler's thread. `client` outlives it; await `stop`, and whatever was awaiting
+/// it, before destroying it.
 class Producer {
  public:
   Producer(Client& client, ProducerOptions options);
