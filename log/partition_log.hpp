@@ -8,6 +8,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "log/config.hpp"
@@ -15,6 +16,8 @@
 #include "log/errc.hpp"
 #include "log/files.hpp"
 #include "log/leader_epochs.hpp"
+#include "log/points.hpp"
+#include "log/producer_snapshots.hpp"
 #include "log/producer_state.hpp"
 #include "log/read_work.hpp"
 #include "log/sync_work.hpp"
@@ -135,7 +138,7 @@ class PartitionLog {
 
   /// Whole batches from the one that contains `request.from`. `offset_out_of_range` below
   /// `log_start()` or past `log_end()`; at the end or at the limit there is nothing, without error.
-  /// Costs no file access; cached batches are shared with the cache, not copied.
+  /// Reads no file (it may open one); cached batches are shared with the cache, not copied.
   [[nodiscard]] Result<ReadPlan> plan_read(const ReadRequest& request) const;
   /// `plan_read` and `FileRead::run` in one, for callers that may block.
   [[nodiscard]] Result<ReadResult> read(const ReadRequest& request) const;
@@ -162,7 +165,7 @@ class PartitionLog {
   /// Everything below is on stable storage.
   [[nodiscard]] Offset synced_end() const { return synced_end_; }
   /// Where recovery would begin to scan.
-  [[nodiscard]] Offset recovery_point() const { return recovery_point_; }
+  [[nodiscard]] Offset recovery_point() const { return recovery_point_.offset; }
   /// Bytes appended that `write()` has not written yet.
   [[nodiscard]] std::uint64_t buffered_bytes() const;
   /// Of all segments, buffered bytes included.
@@ -178,12 +181,11 @@ class PartitionLog {
   // -- Producers and transactions ----------------------------------------------------------------
 
   /// Whether a client's batch is new, a repetition or out of order. Ask right before `append`.
-  [[nodiscard]] ProducerVerdict check_producer(const protocol::BatchView& batch,
-                                               Timestamp now) const;
+  [[nodiscard]] ProducerVerdict check_producer(const protocol::BatchView& batch, Timestamp now);
   [[nodiscard]] const ProducerState& producers() const { return producers_; }
   std::size_t expire_producers(Timestamp now);
-  /// min(first offset of any open transaction, high watermark).
-  [[nodiscard]] Offset last_stable_offset(Offset high_watermark) const;
+  /// How far committed data reaches; see `ProducerState::last_stable`.
+  [[nodiscard]] Offset last_stable_offset(Offset high_watermark);
 
   // -- Leader epochs and truncation --------------------------------------------------------------
 
@@ -194,10 +196,10 @@ class PartitionLog {
   [[nodiscard]] std::optional<LeaderEpoch> epoch_at(Offset offset) const;
   [[nodiscard]] std::optional<LeaderEpoch> latest_epoch() const { return epochs_.latest(); }
   /// Drops every batch that reaches past `end`, with all that was known of it, so `log_end()` is
-  /// `end` or the base of the batch that contained it. Durable when it returns: blocks for several
-  /// syncs. Work that is out is superseded: end it as usual, it changes nothing. Makes a read-only
-  /// log writable, because the caller takes it on itself to bring what is missing. An `end` past
-  /// the log's end does nothing else. Errors make the log `failed`.
+  /// `end` or, when a batch or a gap reached over it, where the batch before ended. Durable when it
+  /// returns: blocks for several syncs. Work that is out is superseded: end it as usual, it changes
+  /// nothing. Makes a read-only log writable, because the caller takes it on itself to bring what
+  /// is missing. An `end` past the log's end does nothing else. Errors make the log `failed`.
   Result<void> truncate_to(Offset end);
   /// Empties the log; it begins and ends at `start` then. Otherwise like `truncate_to`.
   Result<void> restart_at(Offset start);
@@ -222,58 +224,81 @@ class PartitionLog {
  private:
   friend class LogRecovery;  // fills in what it found on disk, in `open`
 
-  PartitionLog(Files& files, Path dir, LogConfig config);
+  /// What a checkpoint will say, prepared when the sync that makes it true was taken.
+  struct Point {
+    RecoveryPoint where;
+    std::vector<std::byte> snapshot;
+  };
+  struct Deleted {
+    Path path;
+    Timestamp since;
+  };
 
-  Result<void> ready_to_append() const;
+  PartitionLog(Files& files, Path dir, LogConfig config, Timestamp now);
+
+  [[nodiscard]] Result<void> ready_to_append() const;
+  ErrorInfo fail(ErrorInfo error);
   Segment& active() { return *segments_.back(); }
   [[nodiscard]] const Segment& active() const { return *segments_.back(); }
-  void append_checked(const protocol::BatchView& batch);
-  [[nodiscard]] bool roll_due(const protocol::BatchView& batch, Offset base,
+  [[nodiscard]] bool roll_due(std::uint64_t batch_bytes, Offset last,
                               Timestamp max_timestamp) const;
   void roll(Offset base);
-  Result<void> fail(ErrorInfo error);
+  AppendInfo take_in(const protocol::BatchView& batch);
+  Result<void> write_segment(Segment& segment);
+  [[nodiscard]] bool checkpoint_due() const;
+  [[nodiscard]] Point point_at_end() const;
+  Result<void> add_index_writes(CheckpointWork& work);
+
+  /// The segment with the largest base at or below `offset`, or the first one.
   [[nodiscard]] std::size_t segment_of(Offset offset) const;
-  Result<void> lower_points(Offset end);
-  Result<void> write_log_start(Offset start, bool has_gaps);
+
+  void supersede_work();
+  Result<RecoveryPoint> find_cut(Segment& segment, Offset end) const;
+  Result<void> lower_points(const RecoveryPoint& to);
+  Result<void> remove_files_behind(Offset last_base);
+  Result<void> sync_all_dirty();
+  Result<void> truncate_segment(Segment& segment, const RecoveryPoint& cut);
+  Result<void> truncate_at(Offset end);
+  Result<void> empty_at(Offset start);
   Result<void> rebuild_producers(Offset end);
+  void settle_at(Offset end);
+  Result<void> save_log_start(Offset start, bool has_gaps);
+  [[nodiscard]] bool too_old(const Segment& segment, Timestamp now) const;
   Result<void> delete_front(std::size_t count, Timestamp now);
-  Result<void> remove_tail_files(std::size_t keep);
-  void reset_tail();
-  [[nodiscard]] CheckpointWork make_checkpoint();
 
   Files& files_;
   Path dir_;
   LogConfig config_;
   LogState state_ = LogState::writable;
-  ErrorInfo failure_;  // why it is failed
+  Timestamp now_;  // the latest that the owner told
 
-  // log_start_ <= log_end_; recovery_point_ <= synced_end_ <= written_end_ <= log_end_
+  // log_start_ <= log_end_; recovery_point_.offset <= synced_end_ <= written_end_ <= log_end_
   Offset log_start_;
   Offset log_end_;
   Offset written_end_;
   Offset synced_end_;
-  Offset recovery_point_;
+  RecoveryPoint recovery_point_;
   bool has_gaps_ = false;  // offsets were skipped on purpose somewhere in this log's life
 
   std::vector<std::unique_ptr<Segment>> segments_;  // by base offset, never empty, last is active
   std::unique_ptr<TailCache> cache_;
   ProducerState producers_;
   LeaderEpochs epochs_;
+  ProducerSnapshots snapshots_;
 
   std::shared_ptr<File> sync_point_;
   std::shared_ptr<WorkFence> fence_;
   bool sync_out_ = false;
   bool checkpoint_out_ = false;
-  bool rolled_since_checkpoint_ = false;
-  bool new_files_ = false;  // created since the last sync of the directory
-  std::uint64_t synced_since_checkpoint_ = 0;
+  bool new_files_ = false;  // created since the last take_sync
+  bool rolled_ = false;     // since the last checkpoint
   std::uint64_t unsynced_bytes_ = 0;
-  std::vector<std::shared_ptr<File>> dirty_;  // written since the last take_sync
-
-  struct Deleted {
-    Path path;
-    Timestamp since;
-  };
+  std::uint64_t synced_since_checkpoint_ = 0;
+  std::vector<std::shared_ptr<File>> dirty_;    // written since the last take_sync
+  std::vector<std::shared_ptr<File>> syncing_;  // in the work that is out
+  std::optional<Point> point_in_sync_;
+  std::optional<Point> point_ready_;
+  std::vector<std::pair<Offset, std::vector<std::byte>>> roll_snapshots_;  // not on disk yet
   std::vector<Deleted> deleted_;  // under their `.deleted` names
 };
 

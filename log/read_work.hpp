@@ -11,6 +11,7 @@
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/result.hpp"
 #include "protocol/base/types.hpp"
+#include "protocol/record/batch.hpp"
 
 namespace millrace::log {
 
@@ -82,18 +83,30 @@ class TimeLookup {
   friend class PartitionLog;
   TimeLookup() = default;
 
+  /// One segment to search.
   struct Stretch {
     Offset segment_base;
     std::shared_ptr<const File> file;
-    ScanStart start;
-    std::shared_ptr<const File> time_index;  // set: the scan may begin at an entry of this file
+    std::uint64_t end = 0;                   // bytes of the file that hold written batches
+    Offset target;                           // the scan begins with the batch that holds this,
+    ScanStart start;                         // found like this,
+    std::shared_ptr<const File> time_index;  // or, if set, at an entry of this file
     std::uint64_t time_index_entries = 0;
-    std::uint64_t end = 0;
-    // Set when the newest record of the stretch is known to be in the batch at this offset.
+    // The newest record and its batch, when they are known to lie between log start and limit.
     std::optional<TimestampOffset> newest;
   };
+  /// A batch that has a record to look at.
+  struct Candidate {
+    const Stretch* stretch = nullptr;
+    std::uint64_t position = 0;
+    Timestamp timestamp;
+  };
+  [[nodiscard]] std::uint64_t begin_of(const Stretch& stretch) const;
   [[nodiscard]] Result<std::optional<TimestampOffset>> find_first() const;
   [[nodiscard]] Result<std::optional<TimestampOffset>> find_newest() const;
+  [[nodiscard]] Result<std::optional<Candidate>> newest_batch(const Stretch& stretch) const;
+  [[nodiscard]] Result<std::optional<TimestampOffset>> pick(
+      const protocol::BatchView& batch, std::optional<Timestamp> at_least) const;
 
   std::optional<Timestamp> at_least_;  // nothing: the record with the largest timestamp
   Offset from_;                        // log start

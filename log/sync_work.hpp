@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "log/files.hpp"
+#include "log/points.hpp"
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/result.hpp"
 #include "protocol/base/types.hpp"
@@ -16,10 +17,13 @@
 namespace millrace::log {
 
 /// Shared by a log and the work it handed out: lets a truncation overtake work that is still on its
-/// way to a pool thread, so that a late one cannot promise offsets that are gone.
+/// way to a pool thread, so that a late one cannot promise offsets that are gone. Two mutexes, so
+/// that no sync waits for a recovery point.
 struct WorkFence {
-  std::mutex mutex;              // held while a work writes the log's small files
-  std::uint64_t generation = 0;  // raised by truncation; work of an older one writes nothing
+  std::mutex sync_mutex;        // held while a sync notes how far it came
+  std::mutex checkpoint_mutex;  // held while a checkpoint writes its files
+  // Raised by truncation, under both; work of an older one writes nothing.
+  std::uint64_t generation = 0;
 };
 
 /// Makes durable what was written to one log since the last such work. Handed out by
@@ -64,7 +68,6 @@ class CheckpointWork {
     Offset segment_base;
     bool is_time_index = false;
     std::uint64_t entries_after = 0;
-    bool complete = false;  // the segment is closed and these are the last entries
   };
   struct SmallFile {
     std::filesystem::path path;
@@ -72,13 +75,13 @@ class CheckpointWork {
   };
 
   Files* files_ = nullptr;
-  std::filesystem::path dir_;
   std::shared_ptr<WorkFence> fence_;
   std::uint64_t generation_ = 0;
   std::vector<IndexWrite> indexes_;
   std::vector<SmallFile> small_files_;  // written in order; the recovery point is the last
+  std::vector<Offset> snapshots_;       // offsets of the snapshots among them
   std::shared_ptr<File> sync_point_;
-  Offset offset_;
+  RecoveryPoint point_;
 };
 
 }  // namespace millrace::log

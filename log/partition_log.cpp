@@ -1,0 +1,426 @@
+#include "log/partition_log.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+
+#include "log/file_names.hpp"
+#include "log/recovery.hpp"
+#include "log/segment.hpp"
+#include "log/tail_cache.hpp"
+#include "protocol/base/ensure.hpp"
+
+namespace millrace::log {
+
+using protocol::BatchRun;
+using protocol::BatchView;
+
+std::string_view to_string(LogState state) {
+  switch (state) {
+    case LogState::writable:
+      return "writable";
+    case LogState::read_only:
+      return "read_only";
+    case LogState::failed:
+      return "failed";
+    case LogState::closed:
+      return "closed";
+  }
+  return "unknown";
+}
+
+std::ostream& operator<<(std::ostream& out, LogState state) {
+  return out << to_string(state);
+}
+
+std::ostream& operator<<(std::ostream& out, const AppendInfo& info) {
+  return out << "offsets " << info.base << " to " << info.last;
+}
+
+PartitionLog::PartitionLog(Files& files, Path dir, LogConfig config, Timestamp now)
+    : files_{files},
+      dir_{std::move(dir)},
+      config_{config},
+      now_{now},
+      cache_{std::make_unique<TailCache>()},
+      snapshots_{dir_},
+      fence_{std::make_shared<WorkFence>()} {}
+
+PartitionLog::~PartitionLog() = default;
+
+Result<OpenedLog> PartitionLog::open(Files& files, Path dir, LogConfig config, Timestamp now,
+                                     DamageSink& sink) {
+  OpenedLog opened;
+  opened.log.reset(new PartitionLog(files, std::move(dir), config, now));
+  const auto report = LogRecovery{*opened.log, sink}.run();
+  if (!report) return report.error();
+  opened.report = *report;
+  return opened;
+}
+
+// -- Appending -----------------------------------------------------------------------------------
+
+Result<void> PartitionLog::ready_to_append() const {
+  switch (state_) {
+    case LogState::writable:
+      return {};
+    case LogState::read_only:
+      return Errc::read_only;
+    case LogState::failed:
+      return Errc::failed;
+    case LogState::closed:
+      return Errc::closed;
+  }
+  return Errc::closed;
+}
+
+ErrorInfo PartitionLog::fail(ErrorInfo error) {
+  state_ = LogState::failed;
+  return error;
+}
+
+bool PartitionLog::roll_due(std::uint64_t batch_bytes, Offset last, Timestamp max_timestamp) const {
+  const Segment& segment = active();
+  if (segment.offset_out_of_reach(last)) return true;
+  if (segment.empty()) return false;
+  // Positions in the index are 31 bits wide, whatever the configuration says.
+  constexpr std::uint64_t kPositionMax = std::numeric_limits<std::int32_t>::max();
+  if (segment.size_bytes() + batch_bytes > std::min(config_.segment_bytes, kPositionMax))
+    return true;
+  if (segment.offsets().size_bytes() + OffsetEntry::kBytes > config_.index_bytes_max ||
+      segment.times().size_bytes() + TimeEntry::kBytes > config_.index_bytes_max)
+    return true;
+  const auto first = segment.first_timestamp();
+  return first && max_timestamp - *first > config_.segment_ms - config_.segment_jitter;
+}
+
+void PartitionLog::roll(Offset base) {
+  active().close();
+  roll_snapshots_.emplace_back(base, producers_.encode());
+  segments_.push_back(std::make_unique<Segment>(dir_, base));
+  rolled_ = true;
+}
+
+AppendInfo PartitionLog::take_in(const BatchView& batch) {
+  const Offset base = batch.base_offset();
+  const Offset last = batch.last_offset();
+  const Timestamp max_timestamp = batch.max_timestamp();
+  const LeaderEpoch epoch = batch.leader_epoch().value_or(LeaderEpoch{-1});
+  cache_->commit(base, last.next());
+  active().append({.size_bytes = batch.size_bytes(),
+                   .base = base,
+                   .last = last,
+                   .leader_epoch = epoch,
+                   .max_timestamp = max_timestamp,
+                   .has_producer = batch.producer_id().has_value()},
+                  config_.index_interval_bytes);
+  producers_.apply(batch, now_);
+  if (epoch >= LeaderEpoch{0}) epochs_.assign(epoch, base);
+  log_end_ = last.next();
+  return {base, last, max_timestamp};
+}
+
+Result<AppendInfo> PartitionLog::append(Bytes bytes, LeaderEpoch epoch,
+                                        std::optional<Timestamp> append_time) {
+  if (const auto ready = ready_to_append(); !ready) return ready.error();
+  const auto batch = protocol::parse_batch(bytes);
+  if (!batch || batch->size_bytes() != bytes.size() || batch->last_offset_delta() < 0)
+    return Errc::batch_malformed;
+  if (bytes.size() > config_.segment_bytes) return Errc::batch_too_large;
+  const Offset last = log_end_ + OffsetDelta{batch->last_offset_delta()};
+  if (roll_due(bytes.size(), last, append_time.value_or(batch->max_timestamp()))) roll(log_end_);
+  const MutableBytes copy = cache_->stage(bytes);
+  protocol::patch_base_offset_and_epoch(copy, log_end_, epoch);
+  if (append_time) protocol::patch_append_time(copy, *append_time);
+  const auto patched = protocol::parse_batch(copy);
+  ENSURE(patched.has_value());
+  return take_in(*patched);
+}
+
+Result<AppendInfo> PartitionLog::append_as_is(Bytes run) {
+  if (const auto ready = ready_to_append(); !ready) return ready.error();
+  BatchRun check{run};
+  Offset end = log_end_;
+  bool gap = false;
+  for (const BatchView batch : check) {
+    if (batch.last_offset_delta() < 0 || !batch.crc_ok()) return Errc::batch_malformed;
+    if (batch.base_offset() < end) return Errc::offsets_not_ahead;
+    gap = gap || batch.base_offset() != end;
+    end = batch.next_offset();
+  }
+  if (check.error() || check.tail_bytes() != 0 || end == log_end_) return Errc::batch_malformed;
+  if (gap && !has_gaps_) {
+    // Before the gap can be on disk, recovery must know that it is none of its business.
+    if (const auto saved = save_log_start(log_start_, true); !saved) return fail(saved.error());
+  }
+  std::optional<AppendInfo> all;
+  for (const BatchView batch : BatchRun{run}) {
+    if (roll_due(batch.size_bytes(), batch.last_offset(), batch.max_timestamp()))
+      roll(batch.base_offset());
+    cache_->stage(batch.bytes());
+    const AppendInfo one = take_in(batch);
+    if (!all) all = one;
+    all->last = one.last;
+    all->max_timestamp = std::max(all->max_timestamp, one.max_timestamp);
+  }
+  return *all;
+}
+
+Result<void> PartitionLog::write() {
+  if (state_ == LogState::read_only) return {};  // nothing can have been appended
+  if (const auto ready = ready_to_append(); !ready) return ready.error();
+  if (cache_->unwritten_bytes() == 0) return {};
+  std::size_t first = segments_.size() - 1;
+  while (first > 0 && segments_[first - 1]->written_bytes() < segments_[first - 1]->size_bytes())
+    --first;
+  for (std::size_t i = first; i < segments_.size(); ++i)
+    if (const auto written = write_segment(*segments_[i]); !written) return fail(written.error());
+  written_end_ = log_end_;
+  cache_->trim(config_.tail_cache_bytes);
+  return {};
+}
+
+Result<void> PartitionLog::write_segment(Segment& segment) {
+  const std::uint64_t bytes = segment.size_bytes() - segment.written_bytes();
+  if (bytes == 0) return {};
+  const bool is_new = segment.log_file() == nullptr;
+  const auto file = segment.open_log(files_, OpenMode::create_new);
+  if (!file) return file.error();
+  new_files_ = new_files_ || is_new;
+  const auto pieces = cache_->unwritten(segment.next());
+  if (const auto written = (*file)->write_at(pieces, segment.written_bytes()); !written)
+    return written.error();
+  segment.set_written();
+  cache_->set_written(segment.next());
+  unsynced_bytes_ += bytes;
+  if (std::ranges::find(dirty_, *file) == dirty_.end()) dirty_.push_back(*file);
+  return {};
+}
+
+// -- Syncing -------------------------------------------------------------------------------------
+
+bool PartitionLog::checkpoint_due() const {
+  return rolled_ || synced_since_checkpoint_ + unsynced_bytes_ >= config_.checkpoint_interval_bytes;
+}
+
+PartitionLog::Point PartitionLog::point_at_end() const {
+  return {{log_end_, active().base(), active().size_bytes()}, producers_.encode()};
+}
+
+std::optional<SyncWork> PartitionLog::take_sync() {
+  if (sync_out_ || state_ != LogState::writable || dirty_.empty()) return std::nullopt;
+  SyncWork work;
+  work.files_ = &files_;
+  work.dirty_ = std::exchange(dirty_, {});
+  if (std::exchange(new_files_, false)) work.new_files_in_ = dir_;
+  work.sync_point_ = sync_point_;
+  work.fence_ = fence_;
+  work.generation_ = fence_->generation;
+  work.end_ = written_end_;
+  syncing_ = work.dirty_;
+  if (checkpoint_due() && log_end_ == written_end_) point_in_sync_ = point_at_end();
+  synced_since_checkpoint_ += std::exchange(unsynced_bytes_, 0);
+  sync_out_ = true;
+  return work;
+}
+
+void PartitionLog::synced(const SyncWork& work, Result<void> result) {
+  if (state_ == LogState::closed) return;
+  ENSURE(sync_out_);
+  sync_out_ = false;
+  syncing_.clear();
+  const auto point = std::exchange(point_in_sync_, std::nullopt);
+  if (!result) {
+    fail(result.error());
+    return;
+  }
+  if (work.generation_ != fence_->generation || state_ != LogState::writable) return;
+  synced_end_ = std::max(synced_end_, work.end_);
+  if (point) point_ready_ = point;
+}
+
+Result<void> PartitionLog::sync_now() {
+  if (const auto written = write(); !written) return written.error();
+  ENSURE(!sync_out_);
+  const auto work = take_sync();
+  if (!work) return ready_to_append();
+  const auto result = work->run();
+  synced(*work, result);
+  return result;
+}
+
+Result<void> PartitionLog::add_index_writes(CheckpointWork& work) {
+  for (const auto& segment : segments_) {
+    if (segment->log_file() == nullptr) continue;
+    const auto add = [&](const auto& index, const Result<std::shared_ptr<File>>& file,
+                         bool is_time) -> Result<void> {
+      if (!file) return file.error();
+      work.indexes_.push_back(
+          {.file = *file,
+           .position = index.in_file() * (is_time ? TimeEntry::kBytes : OffsetEntry::kBytes),
+           .bytes = index.encode_new(),
+           .segment_base = segment->base(),
+           .is_time_index = is_time,
+           .entries_after = index.count()});
+      return {};
+    };
+    // An index that is empty for good still needs its file, or it would count as lost.
+    const bool missing = segment->needs_index_files();
+    if (missing || segment->offsets().count() > segment->offsets().in_file()) {
+      const auto added =
+          add(segment->offsets(), segment->open_index(files_, OpenMode::create), false);
+      if (!added) return added.error();
+    }
+    if (missing || segment->times().count() > segment->times().in_file()) {
+      const auto added =
+          add(segment->times(), segment->open_time_index(files_, OpenMode::create), true);
+      if (!added) return added.error();
+    }
+  }
+  return {};
+}
+
+std::optional<CheckpointWork> PartitionLog::take_checkpoint() {
+  if (checkpoint_out_ || state_ != LogState::writable) return std::nullopt;
+  if (!point_ready_ && checkpoint_due() && !sync_out_ && synced_end_ == log_end_)
+    point_ready_ = point_at_end();
+  if (!point_ready_) return std::nullopt;
+  CheckpointWork work;
+  // An index file that cannot be created now is tried again with the next checkpoint.
+  if (!add_index_writes(work)) return std::nullopt;
+  const Point point = *std::exchange(point_ready_, std::nullopt);
+  work.files_ = &files_;
+  work.fence_ = fence_;
+  work.generation_ = fence_->generation;
+  work.sync_point_ = sync_point_;
+  work.point_ = point.where;
+  const auto add_snapshot = [&](Offset offset, std::vector<std::byte> bytes) {
+    if (snapshots_.offsets().contains(offset)) return;
+    work.small_files_.push_back({snapshots_.path(offset), std::move(bytes)});
+    work.snapshots_.push_back(offset);
+  };
+  // A snapshot must not speak of a log that may not survive: only up to the point.
+  for (auto& [offset, bytes] : roll_snapshots_)
+    if (offset < point.where.offset) add_snapshot(offset, bytes);
+  add_snapshot(point.where.offset, point.snapshot);
+  work.small_files_.push_back({dir_ / kLeaderEpochFile, epochs_.encode()});
+  work.small_files_.push_back({dir_ / kRecoveryPointFile, point.where.encode()});
+  rolled_ = false;
+  synced_since_checkpoint_ = 0;
+  checkpoint_out_ = true;
+  return work;
+}
+
+void PartitionLog::checkpointed(const CheckpointWork& work, Result<void> result) {
+  if (state_ == LogState::closed) return;
+  ENSURE(checkpoint_out_);
+  checkpoint_out_ = false;
+  if (!result || work.generation_ != fence_->generation) {
+    rolled_ = true;  // what it should have written is still due
+    return;
+  }
+  recovery_point_ = work.point_;
+  for (const auto& index : work.indexes_) {
+    const auto found = std::ranges::find(segments_, index.segment_base,
+                                         [](const auto& segment) { return segment->base(); });
+    if (found == segments_.end()) continue;
+    Segment& segment = **found;
+    segment.set_index_files_there();
+    if (index.is_time_index)
+      segment.times().persisted(index.entries_after);
+    else
+      segment.offsets().persisted(index.entries_after);
+    if (segment.closed()) segment.release_indexes();
+  }
+  for (const Offset offset : work.snapshots_) snapshots_.add(offset);
+  std::erase_if(roll_snapshots_,
+                [&](const auto& item) { return item.first <= recovery_point_.offset; });
+  std::set<Offset> bases;
+  for (const auto& segment : segments_) bases.insert(segment->base());
+  // One that cannot be removed now is tried again with the next checkpoint.
+  (void)snapshots_.prune(files_, bases);
+}
+
+Result<void> PartitionLog::close() {
+  if (state_ != LogState::writable) {
+    const auto why = ready_to_append();
+    const bool was_read_only = state_ == LogState::read_only;
+    state_ = LogState::closed;
+    if (was_read_only) return {};
+    return why;
+  }
+  if (const auto written = write(); !written) return written.error();
+  supersede_work();
+  if (const auto synced = sync_all_dirty(); !synced) return fail(synced.error());
+  settle_at(log_end_);
+  rolled_ = true;
+  sync_out_ = checkpoint_out_ = false;
+  const auto work = take_checkpoint();
+  if (work) {
+    if (const auto done = work->run(); !done) return fail(done.error());
+    checkpointed(*work, {});
+  }
+  state_ = LogState::closed;
+  return {};
+}
+
+// -- State ---------------------------------------------------------------------------------------
+
+void PartitionLog::set_config(LogConfig config) {
+  config_ = config;
+}
+
+std::uint64_t PartitionLog::buffered_bytes() const {
+  return cache_->unwritten_bytes();
+}
+
+std::uint64_t PartitionLog::size_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& segment : segments_) sum += segment->size_bytes();
+  return sum;
+}
+
+std::uint64_t PartitionLog::cache_bytes() const {
+  return cache_->memory_bytes();
+}
+
+Offset PartitionLog::active_segment_base() const {
+  return active().base();
+}
+
+std::optional<Timestamp> PartitionLog::max_timestamp_so_far() const {
+  std::optional<Timestamp> newest;
+  for (const auto& segment : segments_)
+    if (segment->newest() && (!newest || segment->newest()->timestamp > *newest))
+      newest = segment->newest()->timestamp;
+  return newest;
+}
+
+ProducerVerdict PartitionLog::check_producer(const BatchView& batch, Timestamp now) {
+  now_ = std::max(now_, now);
+  return producers_.check(batch, now, config_.producer_expiration);
+}
+
+std::size_t PartitionLog::expire_producers(Timestamp now) {
+  now_ = std::max(now_, now);
+  return producers_.expire(now, config_.producer_expiration);
+}
+
+Offset PartitionLog::last_stable_offset(Offset high_watermark) {
+  return producers_.last_stable(high_watermark);
+}
+
+void PartitionLog::begin_epoch(LeaderEpoch epoch) {
+  epochs_.assign(epoch, log_end_);
+}
+
+std::optional<EpochEnd> PartitionLog::epoch_end(LeaderEpoch epoch) const {
+  return epochs_.end_of(epoch, log_end_);
+}
+
+std::optional<LeaderEpoch> PartitionLog::epoch_at(Offset offset) const {
+  if (offset < log_start_ || offset >= log_end_) return std::nullopt;
+  return epochs_.at(offset);
+}
+
+}  // namespace millrace::log

@@ -1,0 +1,123 @@
+// Reading: which batches are in memory, and what file work brings the others.
+#include <algorithm>
+
+#include "log/partition_log.hpp"
+#include "log/segment.hpp"
+#include "log/tail_cache.hpp"
+
+namespace millrace::log {
+
+std::size_t PartitionLog::segment_of(Offset offset) const {
+  const auto behind = std::ranges::upper_bound(segments_, offset, {},
+                                               [](const auto& segment) { return segment->base(); });
+  if (behind == segments_.begin()) return 0;
+  return static_cast<std::size_t>(behind - segments_.begin()) - 1;
+}
+
+Result<ReadPlan> PartitionLog::plan_read(const ReadRequest& request) const {
+  if (state_ == LogState::closed) return Errc::closed;
+  if (request.from < log_start_ || request.from > log_end_) return Errc::offset_out_of_range;
+  const ReadPlan nothing{ReadResult{{}, request.from}};
+  if (request.from >= std::min(request.limit, log_end_)) return nothing;
+  if (const auto begin = cache_->begin(); begin && request.from >= *begin)
+    return ReadPlan{cache_->read(request)};
+
+  std::size_t index = segment_of(request.from);
+  while (index + 1 < segments_.size() && segments_[index]->next() <= request.from) ++index;
+  Segment& segment = *segments_[index];
+  if (segment.written_bytes() == 0 || segment.base() >= request.limit) return nothing;
+  FileRead read;
+  read.request_ = request;
+  read.segment_base_ = segment.base();
+  read.file_ = segment.log_file();
+  read.start_ = segment.start_for_offset(files_, request.from);
+  read.end_ = segment.written_bytes();
+  return ReadPlan{std::move(read)};
+}
+
+Result<ReadResult> PartitionLog::read(const ReadRequest& request) const {
+  auto plan = plan_read(request);
+  if (!plan) return plan.error();
+  if (auto* const done = std::get_if<ReadResult>(&*plan)) return std::move(*done);
+  return std::get<FileRead>(*plan).run();
+}
+
+TimeLookup PartitionLog::plan_find_by_time(Timestamp time, Offset limit) const {
+  TimeLookup lookup;
+  lookup.at_least_ = time;
+  lookup.from_ = log_start_;
+  lookup.limit_ = std::min(limit, written_end_);
+  for (const auto& segment : segments_) {
+    if (segment->written_bytes() == 0 || segment->next() <= log_start_) continue;
+    if (!segment->newest() || segment->newest()->timestamp < time) continue;
+    if (segment->base() >= lookup.limit_) break;
+    TimeLookup::Stretch stretch;
+    stretch.segment_base = segment->base();
+    stretch.file = segment->log_file();
+    stretch.end = segment->written_bytes();
+    stretch.target = std::max(segment->base(), log_start_);
+    // Only the first stretch has the answer, unless what it has lies below the log's start.
+    if (lookup.stretches_.empty()) {
+      const auto& entries = segment->times().memory();
+      const auto behind = std::ranges::upper_bound(entries, time.value, {}, &TimeEntry::timestamp);
+      if (behind != entries.begin()) {
+        const Offset found = segment->base() + OffsetDelta{std::prev(behind)->relative_offset};
+        stretch.target = std::max(stretch.target, found);
+      } else if (!segment->times().all_in_memory()) {
+        if (auto file = segment->open_time_index(files_, OpenMode::read_write)) {
+          stretch.time_index = std::move(*file);
+          stretch.time_index_entries = segment->times().in_file();
+        }
+      }
+      // Behind a time entry from the file comes an offset that only the file can look up.
+      if (!stretch.time_index || segment->offsets().all_in_memory())
+        stretch.start = segment->start_for_offset(files_, stretch.target);
+      else if (auto file = segment->open_index(files_, OpenMode::read_write))
+        stretch.start = {0, std::move(*file), segment->offsets().in_file()};
+    }
+    lookup.stretches_.push_back(std::move(stretch));
+  }
+  return lookup;
+}
+
+TimeLookup PartitionLog::plan_max_timestamp(Offset limit) const {
+  TimeLookup lookup;
+  lookup.from_ = log_start_;
+  lookup.limit_ = std::min(limit, written_end_);
+  for (const auto& segment : segments_) {
+    if (segment->written_bytes() == 0 || segment->next() <= log_start_ || !segment->newest())
+      continue;
+    if (segment->base() >= lookup.limit_) break;
+    TimeLookup::Stretch stretch;
+    stretch.segment_base = segment->base();
+    stretch.file = segment->log_file();
+    stretch.end = segment->written_bytes();
+    stretch.target = std::max(segment->base(), log_start_);
+    const Segment::Newest newest = *segment->newest();
+    if (newest.batch >= log_start_ && segment->next() <= lookup.limit_) {
+      stretch.newest = TimestampOffset{newest.batch, newest.timestamp, std::nullopt};
+      stretch.target = newest.batch;
+    } else {
+      // Every record before an entry's batch is older than that batch: the scan may begin there.
+      for (const TimeEntry& entry : segment->times().memory()) {
+        const Offset batch = segment->base() + OffsetDelta{entry.relative_offset};
+        if (batch >= lookup.limit_) break;
+        stretch.target = std::max(stretch.target, batch);
+      }
+    }
+    stretch.start = segment->start_for_offset(files_, stretch.target);
+    lookup.stretches_.push_back(std::move(stretch));
+  }
+  return lookup;
+}
+
+Result<std::optional<TimestampOffset>> PartitionLog::find_by_time(Timestamp time,
+                                                                  Offset limit) const {
+  return plan_find_by_time(time, limit).run();
+}
+
+Result<std::optional<TimestampOffset>> PartitionLog::max_timestamp(Offset limit) const {
+  return plan_max_timestamp(limit).run();
+}
+
+}  // namespace millrace::log

@@ -1,0 +1,214 @@
+// Truncation. The order is what makes it safe against a crash at any step: first the points that
+// promise what is about to go are lowered and synced, then files shrink, newest first.
+#include <algorithm>
+#include <array>
+
+#include "log/file_names.hpp"
+#include "log/partition_log.hpp"
+#include "log/segment.hpp"
+#include "log/segment_restore.hpp"
+#include "log/tail_cache.hpp"
+
+namespace millrace::log {
+
+void PartitionLog::supersede_work() {
+  const std::scoped_lock lock{fence_->sync_mutex, fence_->checkpoint_mutex};
+  ++fence_->generation;
+}
+
+Result<void> PartitionLog::truncate_to(Offset end) {
+  if (state_ == LogState::closed) return Errc::closed;
+  if (state_ == LogState::failed) return Errc::failed;
+  if (state_ == LogState::writable) {
+    if (end >= log_end_) return {};
+    if (const auto written = write(); !written) return written.error();
+  }
+  const auto done = truncate_at(std::min(end, log_end_));
+  if (!done) return fail(done.error());
+  return {};
+}
+
+Result<void> PartitionLog::restart_at(Offset start) {
+  if (state_ == LogState::closed) return Errc::closed;
+  if (state_ == LogState::failed) return Errc::failed;
+  if (state_ == LogState::writable)
+    if (const auto written = write(); !written) return written.error();
+  const auto done = empty_at(start);
+  if (!done) return fail(done.error());
+  return {};
+}
+
+Result<RecoveryPoint> PartitionLog::find_cut(Segment& segment, Offset end) const {
+  RecoveryPoint cut{segment.base(), segment.base(), 0};
+  if (segment.written_bytes() == 0) return cut;
+  const File& file = *segment.log_file();
+  // One before: when `end` is the base of a batch, the end of its predecessor is still needed.
+  const Offset target = std::max(segment.base(), Offset{end.value - 1});
+  const std::uint64_t begin = resolve(segment.start_for_offset(files_, target), file,
+                                      segment.base(), target, segment.written_bytes());
+  BatchScan scan{file, {begin, segment.written_bytes()}, BatchScan::kHeaderBlockBytes};
+  for (;;) {
+    const auto batch = scan.next();
+    if (!batch) return batch.error();
+    if (!*batch && !scan.stopped().empty()) return Errc::corrupt_file;
+    if (!*batch || (*batch)->next() > end) break;
+    cut.offset = (*batch)->next();
+    cut.position = scan.position();
+  }
+  if (cut.position > 0 || begin == 0) return cut;
+  // The batch found reaches over `end`: where the one before it ended, only a walk from the front
+  // tells, because there may be a gap between the two.
+  BatchScan walk{file, {0, begin}, BatchScan::kHeaderBlockBytes};
+  for (;;) {
+    const auto batch = walk.next();
+    if (!batch) return batch.error();
+    if (!*batch) break;
+    cut.offset = (*batch)->next();
+    cut.position = walk.position();
+  }
+  if (!walk.stopped().empty()) return Errc::corrupt_file;
+  return cut;
+}
+
+Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
+  supersede_work();
+  const auto point = SyncPoint{to.offset}.encode();
+  const std::array pieces{Bytes{point}};
+  if (const auto written = sync_point_->write_at(pieces, 0); !written) return written.error();
+  if (const auto synced = sync_point_->sync(); !synced) return synced.error();
+  if (recovery_point_.offset <= to.offset) return {};
+  if (const auto written = files_.write_atomically(dir_ / kRecoveryPointFile, to.encode());
+      !written)
+    return written.error();
+  recovery_point_ = to;
+  return {};
+}
+
+Result<void> PartitionLog::remove_files_behind(Offset last_base) {
+  const auto entries = files_.list(dir_);
+  if (!entries) return entries.error();
+  for (auto entry = entries->rbegin(); entry != entries->rend(); ++entry) {
+    for (const std::string_view suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix}) {
+      const auto base = parse_file_name(entry->name, suffix);
+      if (!base || *base <= last_base) continue;
+      if (const auto removed = files_.remove(dir_ / entry->name); !removed) return removed.error();
+    }
+  }
+  return {};
+}
+
+Result<void> PartitionLog::sync_all_dirty() {
+  for (const auto* const list : {&syncing_, &dirty_})
+    for (const auto& file : *list)
+      if (const auto synced = file->sync(); !synced) return synced.error();
+  return files_.sync_directory(dir_);
+}
+
+Result<void> PartitionLog::truncate_segment(Segment& segment, const RecoveryPoint& cut) {
+  if (segment.log_file() == nullptr) return {};
+  File& file = *segment.log_file();
+  if (const auto done = file.truncate(cut.position); !done) return done.error();
+  if (const auto synced = file.sync(); !synced) return synced.error();
+  // The index files are cut with the log, or entries of what is gone would come back to life.
+  const TrustedPart trusted{
+      .bytes = cut.position, .end = cut.offset, .exact = true, .active = true};
+  const std::uint32_t interval = config_.index_interval_bytes;
+  auto restored = restore_from_indexes(segment, files_, trusted, interval);
+  if (restored && !*restored) restored = restore_from_headers(segment, trusted, interval);
+  if (!restored) return restored.error();
+  if (!*restored) return Errc::corrupt_file;
+  for (const auto& index : {segment.open_index(files_, OpenMode::create),
+                            segment.open_time_index(files_, OpenMode::create)}) {
+    if (!index) return index.error();
+    if (!segment.needs_index_files()) {
+      if (const auto synced = (*index)->sync(); !synced) return synced.error();
+    } else if (const auto emptied = (*index)->truncate(0); !emptied) {
+      return emptied.error();
+    }
+  }
+  BatchScan first{file, {0, cut.position}, protocol::kBatchHeaderBytes};
+  const auto batch = first.next();
+  if (batch && *batch && (*batch)->max_timestamp >= Timestamp{0})
+    segment.set_first_timestamp((*batch)->max_timestamp);
+  return {};
+}
+
+Result<void> PartitionLog::truncate_at(Offset end) {
+  if (end < log_start_ || end <= segments_.front()->base()) return empty_at(end);
+  std::size_t index = segment_of(Offset{end.value - 1});
+  const auto cut = find_cut(*segments_[index], end);
+  if (!cut) return cut.error();
+  if (cut->offset < log_start_) return empty_at(cut->offset);
+  if (const auto lowered = lower_points(*cut); !lowered) return lowered.error();
+  if (const auto removed = remove_files_behind(segments_[index]->base()); !removed)
+    return removed.error();
+  segments_.resize(index + 1);
+  const auto truncated = truncate_segment(active(), *cut);
+  if (!truncated) return truncated.error();
+  const auto forgotten = snapshots_.remove_behind(files_, cut->offset);
+  if (!forgotten) return forgotten.error();
+  if (const auto synced = sync_all_dirty(); !synced) return synced.error();
+  cache_->truncate_to(cut->offset);
+  std::erase_if(roll_snapshots_, [&](const auto& item) { return item.first > cut->offset; });
+  epochs_.truncate_to(cut->offset);
+  const auto rebuilt = rebuild_producers(cut->offset);
+  if (!rebuilt) return rebuilt.error();
+  settle_at(cut->offset);
+  return {};
+}
+
+Result<void> PartitionLog::empty_at(Offset start) {
+  // From here on nothing is promised: a crash may leave any of the old files.
+  const Offset low = std::min({start, log_start_, segments_.front()->base()});
+  if (const auto lowered = lower_points({low, low, 0}); !lowered) return lowered.error();
+  if (const auto removed = remove_files_behind(Offset{-1}); !removed) return removed.error();
+  if (const auto forgotten = snapshots_.remove_behind(files_, Offset{-1}); !forgotten)
+    return forgotten.error();
+  if (const auto synced = files_.sync_directory(dir_); !synced) return synced.error();
+  recovery_point_ = {start, start, 0};
+  if (const auto saved =
+          files_.write_atomically(dir_ / kRecoveryPointFile, recovery_point_.encode());
+      !saved)
+    return saved.error();
+  if (const auto saved = save_log_start(start, has_gaps_); !saved) return saved.error();
+  segments_.clear();
+  segments_.push_back(std::make_unique<Segment>(dir_, start));
+  cache_->clear();
+  roll_snapshots_.clear();
+  producers_.clear();
+  epochs_.clear();
+  log_start_ = start;
+  settle_at(start);
+  return {};
+}
+
+Result<void> PartitionLog::rebuild_producers(Offset end) {
+  Offset from = segments_.front()->base();
+  producers_.clear();
+  if (auto loaded = snapshots_.load_newest(files_, end)) {
+    from = loaded->offset;
+    producers_ = std::move(loaded->state);
+  }
+  return for_each_batch(segments_, files_, from,
+                        [&](const ScannedBatch& batch, BatchScan& scan) -> Result<void> {
+                          if (!batch.has_producer) return {};
+                          const auto view = scan.view();
+                          if (!view) return view.error();
+                          if (!*view) return Errc::corrupt_file;
+                          producers_.apply(**view, now_);
+                          return {};
+                        });
+}
+
+void PartitionLog::settle_at(Offset end) {
+  log_end_ = written_end_ = synced_end_ = end;
+  unsynced_bytes_ = 0;
+  new_files_ = false;
+  dirty_.clear();
+  syncing_.clear();
+  point_in_sync_.reset();
+  point_ready_.reset();
+  state_ = LogState::writable;
+}
+
+}  // namespace millrace::log

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "protocol/base/bytes.hpp"
+#include "protocol/base/result.hpp"
+#include "protocol/base/types.hpp"
+
+// The three small files that say where a log stands; the frame is that of small_file.hpp, integers
+// are big-endian.
+//
+//   recovery-point   offset int64, segment base int64, position int64
+//       The log below `offset`, which is byte `position` of that segment, is durable and was
+//       verified, its index entries are in the files and a producer snapshot was taken there.
+//       Replaced atomically, after syncs. Missing or damaged: everything is scanned.
+//   log-start        start int64, has gaps uint8
+//       First readable offset; whether offsets were ever skipped on purpose. Replaced atomically.
+//   sync-point       offset int64
+//       Written in place right behind each sync, before anything is acknowledged by it, and not
+//       synced itself: after the death of the process it is exact, after a power failure it may be
+//       old. What is missing below it was acknowledged. Missing or damaged: the recovery point
+//       counts.
+namespace millrace::log {
+
+struct RecoveryPoint {
+  friend bool operator==(const RecoveryPoint&, const RecoveryPoint&) = default;
+  Offset offset;
+  Offset segment_base;
+  std::uint64_t position = 0;
+
+  [[nodiscard]] std::vector<std::byte> encode() const;
+  [[nodiscard]] static Result<RecoveryPoint> decode(Bytes file);
+};
+
+struct LogStart {
+  friend bool operator==(const LogStart&, const LogStart&) = default;
+  Offset start;
+  bool has_gaps = false;
+
+  [[nodiscard]] std::vector<std::byte> encode() const;
+  [[nodiscard]] static Result<LogStart> decode(Bytes file);
+};
+
+struct SyncPoint {
+  friend bool operator==(const SyncPoint&, const SyncPoint&) = default;
+  Offset offset;
+
+  [[nodiscard]] std::vector<std::byte> encode() const;
+  [[nodiscard]] static Result<SyncPoint> decode(Bytes file);
+};
+
+}  // namespace millrace::log

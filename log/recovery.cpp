@@ -1,0 +1,340 @@
+#include "log/recovery.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "log/file_names.hpp"
+#include "log/segment.hpp"
+#include "log/segment_restore.hpp"
+#include "log/tail_cache.hpp"
+
+namespace millrace::log {
+namespace {
+
+/// The file's bytes; nothing when there is no such file.
+Result<std::optional<std::vector<std::byte>>> read_if_there(Files& files, const Files::Path& path) {
+  using Contents = std::optional<std::vector<std::byte>>;
+  const auto there = files.exists(path);
+  if (!there) return there.error();
+  if (!*there) return Contents{};
+  auto bytes = files.read_all(path);
+  if (!bytes) return bytes.error();
+  return Contents{std::move(*bytes)};
+}
+
+}  // namespace
+
+bool LogRecovery::gaps_allowed() const {
+  return log_.has_gaps_ || log_.config_.compact;
+}
+
+void LogRecovery::report(Damage damage) {
+  ++report_.damages;
+  read_only_ = read_only_ || damage.acknowledged;
+  sink_.damaged(damage);
+}
+
+Result<RecoveryReport> LogRecovery::run() {
+  if (const auto done = prepare_folder(); !done) return done.error();
+  if (const auto done = read_points(); !done) return done.error();
+  if (const auto done = read_segments(); !done) return done.error();
+  if (const auto done = finish_segments(); !done) return done.error();
+  if (const auto done = replay(); !done) return done.error();
+  if (const auto done = settle(); !done) return done.error();
+  return report_;
+}
+
+Result<void> LogRecovery::prepare_folder() {
+  Files& files = log_.files_;
+  const auto there = files.exists(log_.dir_);
+  if (!there) return there.error();
+  if (!*there) {
+    if (const auto made = files.create_directories(log_.dir_); !made) return made.error();
+    if (const auto synced = files.sync_directory(log_.dir_.parent_path()); !synced)
+      return synced.error();
+  }
+  const auto entries = files.list(log_.dir_);
+  if (!entries) return entries.error();
+  for (const DirectoryEntry& entry : *entries) {
+    const std::string_view name = entry.name;
+    if (const auto base = parse_file_name(name, kLogSuffix)) bases_.push_back(*base);
+    if (const auto offset = parse_file_name(name, kSnapshotSuffix)) log_.snapshots_.add(*offset);
+    if (!name.ends_with(kDeletedSuffix) && !name.ends_with(kUnfinishedSuffix)) continue;
+    if (const auto removed = files.remove(log_.dir_ / name); !removed) return removed.error();
+    changed_ = true;
+  }
+  return {};
+}
+
+Result<void> LogRecovery::read_points() {
+  Files& files = log_.files_;
+  const auto start = read_if_there(files, log_.dir_ / kLogStartFile);
+  if (!start) return start.error();
+  log_.log_start_ = bases_.empty() ? Offset{0} : bases_.front();
+  log_start_missing_ = !*start;
+  if (*start) {
+    const auto decoded = LogStart::decode(**start);
+    if (decoded) {
+      log_.log_start_ = decoded->start;
+      log_.has_gaps_ = decoded->has_gaps;
+    } else {
+      log_start_missing_ = true;
+      report({log_.dir_ / kLogStartFile, 0, log_.log_start_, (*start)->size(), false,
+              "the log's start is not readable; it is taken to be that of the first segment"});
+    }
+  }
+  const auto point = read_if_there(files, log_.dir_ / kRecoveryPointFile);
+  if (!point) return point.error();
+  if (*point)
+    if (const auto decoded = RecoveryPoint::decode(**point)) point_ = *decoded;
+  const auto synced = read_if_there(files, log_.dir_ / kSyncPointFile);
+  if (!synced) return synced.error();
+  synced_ = point_ ? point_->offset : Offset{0};
+  if (*synced)
+    if (const auto decoded = SyncPoint::decode(**synced))
+      synced_ = std::max(synced_, decoded->offset);
+  return {};
+}
+
+Result<void> LogRecovery::read_segments() {
+  end_ = log_.log_start_;
+  if (bases_.empty()) {
+    if (end_ < synced_) report({log_.dir_, 0, end_, 0, true, "the segments are missing"});
+    return {};
+  }
+  if (bases_.front() < end_) end_ = bases_.front();
+  for (std::size_t i = 0; i < bases_.size(); ++i) {
+    const Offset base = bases_[i];
+    auto segment = std::make_unique<Segment>(log_.dir_, base);
+    const Path path = segment->path(kLogSuffix);
+    if (base < end_ || (base > end_ && !gaps_allowed())) {
+      const Bad bad{0,
+                    base < end_ ? "a segment begins below the end of the one before"
+                                : "records between two segments are missing",
+                    true};
+      return missing_from(i, path, 0, bad);
+    }
+    const auto file = segment->open_log(log_.files_, OpenMode::read_write);
+    if (!file) return file.error();
+    const auto file_bytes = (*file)->size();
+    if (!file_bytes) return file_bytes.error();
+    std::optional<Offset> following;
+    if (i + 1 < bases_.size()) following = bases_[i + 1];
+    log_.segments_.push_back(std::move(segment));
+    const auto bad = read_segment(*log_.segments_.back(), following);
+    if (!bad) return bad.error();
+    end_ = std::max(base, log_.segments_.back()->next());
+    if (*bad) return missing_from(i, path, *file_bytes, **bad);
+  }
+  if (end_ < synced_)
+    return missing_from(bases_.size() - 1, log_.active().path(kLogSuffix),
+                        log_.active().size_bytes(),
+                        {log_.active().size_bytes(), "the log ends too early", false});
+  return {};
+}
+
+Result<bool> LogRecovery::restore(Segment& segment, const TrustedPart& trusted) {
+  const std::uint32_t interval = log_.config_.index_interval_bytes;
+  const auto restored = restore_from_indexes(segment, log_.files_, trusted, interval);
+  if (!restored || *restored) return restored;
+  const auto from_headers = restore_from_headers(segment, trusted, interval);
+  if (from_headers && *from_headers && trusted.bytes > 0) ++report_.indexes_rebuilt;
+  return from_headers;
+}
+
+Result<std::optional<LogRecovery::Bad>> LogRecovery::read_segment(Segment& segment,
+                                                                  std::optional<Offset> following) {
+  const auto size = segment.log_file()->size();
+  if (!size) return size.error();
+  const bool is_below = point_ && segment.base() < point_->segment_base;
+  const bool is_at = point_ && segment.base() == point_->segment_base;
+  if (is_below) {
+    const TrustedPart trusted{.bytes = *size,
+                              .end = following.value_or(point_->offset),
+                              .exact = !gaps_allowed(),
+                              .active = false};
+    const auto restored = restore(segment, trusted);
+    if (!restored) return restored.error();
+    if (*restored) return std::optional<Bad>{};
+  } else if (is_at && point_->position <= *size) {
+    const TrustedPart trusted{
+        .bytes = point_->position, .end = point_->offset, .exact = true, .active = true};
+    const auto restored = restore(segment, trusted);
+    if (!restored) return restored.error();
+  }
+  if (segment.size_bytes() < *size) unsynced_.push_back(segment.log_file());
+  return verify(segment, *size);
+}
+
+Result<std::optional<LogRecovery::Bad>> LogRecovery::verify(Segment& segment,
+                                                            std::uint64_t file_bytes) {
+  BatchScan scan{
+      *segment.log_file(), {segment.size_bytes(), file_bytes}, BatchScan::kBodyBlockBytes};
+  for (;;) {
+    const auto batch = scan.next();
+    if (!batch) return batch.error();
+    if (!*batch) break;
+    const auto view = scan.view();
+    if (!view) return view.error();
+    const std::uint64_t at = (*batch)->position;
+    if (!*view || !(*view)->crc_ok())
+      return std::optional{Bad{at, "the checksum of a batch is wrong", false}};
+    if ((*batch)->base < segment.next()) return std::optional{Bad{at, "offsets go back", true}};
+    if ((*batch)->base > segment.next() && !gaps_allowed())
+      return std::optional{Bad{at, "records are missing between two batches", true}};
+    if (segment.offset_out_of_reach((*batch)->last))
+      return std::optional{Bad{at, "an offset is too far from its segment's", true}};
+    segment.append(**batch, log_.config_.index_interval_bytes);
+    segment.set_written();
+    report_.scanned_bytes += (*batch)->size_bytes;
+  }
+  if (scan.stopped().empty()) return std::optional<Bad>{};
+  return std::optional{Bad{scan.position(), std::string{scan.stopped()}, false}};
+}
+
+Result<bool> LogRecovery::sound_batch_behind(std::size_t index, std::uint64_t position) {
+  for (std::size_t i = index; i < bases_.size(); ++i) {
+    const auto file =
+        log_.files_.open(log_.dir_ / file_name(bases_[i], kLogSuffix), OpenMode::read_only);
+    if (!file) return {boost::system::in_place_error, file.error()};
+    const auto size = (*file)->size();
+    if (!size) return {boost::system::in_place_error, size.error()};
+    const auto found = find_sound_batch(**file, {i == index ? position : 0, *size}, end_);
+    if (!found) return {boost::system::in_place_error, found.error()};
+    if (*found) return true;
+  }
+  return false;
+}
+
+/// The log does not go on at `end_`, which should be byte `bad.position` of segment `index`.
+Result<void> LogRecovery::missing_from(std::size_t index, const Path& file,
+                                       std::uint64_t file_bytes, const Bad& bad) {
+  const std::uint64_t lost = file_bytes - std::min(file_bytes, bad.position);
+  if (end_ < synced_) {
+    report({file, bad.position, end_, lost, true, bad.what});
+    return {};
+  }
+  const auto behind = sound_batch_behind(index, bad.position);
+  if (!behind) return behind.error();
+  if (*behind || bad.out_of_place)
+    report({file, bad.position, end_, lost, false, bad.what});
+  else
+    report_.torn_bytes += lost;
+  return cut(index, bad.position);
+}
+
+Result<void> LogRecovery::cut(std::size_t index, std::uint64_t position) {
+  changed_ = true;
+  // A segment that was not taken into the log begins in the wrong place, and goes as a whole.
+  const bool keep = index < log_.segments_.size();
+  const Offset last_kept = keep ? bases_[index] : index == 0 ? Offset{-1} : bases_[index - 1];
+  for (std::size_t i = index + 1; i < bases_.size(); ++i) {
+    const auto size =
+        log_.files_.open(log_.dir_ / file_name(bases_[i], kLogSuffix), OpenMode::read_only);
+    if (!size) return size.error();
+    const auto bytes = (*size)->size();
+    if (!bytes) return bytes.error();
+    report_.torn_bytes += *bytes;
+  }
+  if (const auto removed = log_.remove_files_behind(last_kept); !removed) return removed.error();
+  if (!keep) return {};
+  const auto& file = log_.segments_[index]->log_file();
+  if (const auto done = file->truncate(position); !done) return done.error();
+  if (std::ranges::find(unsynced_, file) == unsynced_.end()) unsynced_.push_back(file);
+  return {};
+}
+
+Result<void> LogRecovery::finish_segments() {
+  auto& segments = log_.segments_;
+  if (!read_only_ && log_.log_start_ > end_) {
+    // What was deleted on request reached further than what survived, and none of it was promised.
+    if (const auto removed = log_.remove_files_behind(Offset{-1}); !removed) return removed.error();
+    changed_ = true;
+    segments.clear();
+    unsynced_.clear();
+    end_ = log_.log_start_;
+  }
+  if (segments.empty()) segments.push_back(std::make_unique<Segment>(log_.dir_, end_));
+  for (std::size_t i = 0; i + 1 < segments.size(); ++i) segments[i]->close();
+  Segment& active = *segments.back();
+  if (active.written_bytes() > 0) {
+    BatchScan scan{*active.log_file(), {0, active.written_bytes()}, protocol::kBatchHeaderBytes};
+    const auto first = scan.next();
+    if (!first) return first.error();
+    if (*first && (*first)->max_timestamp >= Timestamp{0})
+      active.set_first_timestamp((*first)->max_timestamp);
+  }
+  log_.log_start_ = std::min(log_.log_start_, end_);
+  return {};
+}
+
+Result<void> LogRecovery::replay() {
+  Offset producers_from = log_.segments_.front()->base();
+  if (auto loaded = log_.snapshots_.load_newest(log_.files_, end_)) {
+    producers_from = loaded->offset;
+    log_.producers_ = std::move(loaded->state);
+  } else {
+    report_.producers_rebuilt = log_.size_bytes() > 0;
+  }
+  Offset epochs_from = log_.segments_.front()->base();
+  const auto epochs = read_if_there(log_.files_, log_.dir_ / kLeaderEpochFile);
+  if (!epochs) return epochs.error();
+  if (*epochs && point_) {
+    if (auto decoded = LeaderEpochs::decode(**epochs)) {
+      log_.epochs_ = std::move(*decoded);
+      epochs_from = std::max(epochs_from, std::min(point_->offset, end_));
+      log_.epochs_.truncate_to(epochs_from);
+    }
+  }
+  const auto visit = [&](const ScannedBatch& batch, BatchScan& scan) -> Result<void> {
+    if (batch.base >= epochs_from && batch.leader_epoch >= LeaderEpoch{0})
+      log_.epochs_.assign(batch.leader_epoch, batch.base);
+    if (batch.base < producers_from || !batch.has_producer) return {};
+    const auto view = scan.view();
+    if (!view) return view.error();
+    if (*view) log_.producers_.apply(**view, log_.now_);
+    return {};
+  };
+  const auto done =
+      for_each_batch(log_.segments_, log_.files_, std::min(producers_from, epochs_from), visit);
+  log_.epochs_.trim_front(log_.log_start_);
+  if (done || done.error() != make_error_code(Errc::corrupt_file)) return done;
+  // Below the recovery point nothing is verified, so this is where rot there shows first.
+  report({log_.dir_, 0, log_.log_start_, 0, true, "a batch below the recovery point is damaged"});
+  return {};
+}
+
+Result<void> LogRecovery::settle() {
+  Files& files = log_.files_;
+  log_.log_end_ = log_.written_end_ = log_.synced_end_ = end_;
+  log_.recovery_point_ = point_.value_or(RecoveryPoint{log_.segments_.front()->base(), {}, 0});
+  report_.clean = point_ && point_->offset == end_ && !changed_ && report_.damages == 0;
+  if (read_only_) {
+    log_.state_ = LogState::read_only;
+    const auto sync_point = files.open(log_.dir_ / kSyncPointFile, OpenMode::create);
+    if (!sync_point) return sync_point.error();
+    log_.sync_point_ = *sync_point;
+    return {};
+  }
+  // What survived was only written, for all we know: from here on it counts as synced.
+  for (const auto& file : unsynced_)
+    if (const auto synced = file->sync(); !synced) return synced.error();
+  const auto stale = log_.snapshots_.remove_behind(files, end_);
+  if (!stale) return stale.error();
+  const auto sync_point = files.open(log_.dir_ / kSyncPointFile, OpenMode::create);
+  if (!sync_point) return sync_point.error();
+  log_.sync_point_ = *sync_point;
+  if (log_start_missing_) {
+    const auto saved = log_.save_log_start(log_.log_start_, log_.has_gaps_);
+    if (!saved) return saved.error();
+  } else if (changed_ || *stale || !report_.clean) {
+    if (const auto synced = files.sync_directory(log_.dir_); !synced) return synced.error();
+  }
+  log_.rolled_ = !report_.clean;  // a recovery point is due
+  if (report_.clean) return {};
+  const auto noted = SyncPoint{end_}.encode();
+  const std::array pieces{Bytes{noted}};
+  return log_.sync_point_->write_at(pieces, 0);
+}
+
+}  // namespace millrace::log

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "log/damage.hpp"
+#include "log/partition_log.hpp"
+#include "log/segment_restore.hpp"
+#include "protocol/base/result.hpp"
+#include "protocol/base/types.hpp"
+
+namespace millrace::log {
+
+/// Opens a log: finds out from its files where it stands. Lives for one call of
+/// `PartitionLog::open`.
+///
+/// Three offsets decide. Below the recovery point C everything is taken as it is, apart from a look
+/// at how the segments join. From C on every batch is verified, up to the first place X where the
+/// log does not go on. The sync point H says how far records were acknowledged at least (H >= C):
+///
+///   X <  H   acknowledged records are gone: damage; the log ends at X, is read-only, and its files
+///            are left alone for whoever repairs them
+///   X >= H   nothing that was promised is missing: the log is cut at X. Sound batches behind X
+///   mean
+///            that writes reached the disk out of order, which is reported; otherwise it is the
+///            torn end of an interrupted write, which is normal
+class LogRecovery {
+ public:
+  LogRecovery(PartitionLog& log, DamageSink& sink) : log_{log}, sink_{sink} {}
+  Result<RecoveryReport> run();
+
+ private:
+  using Path = std::filesystem::path;
+  struct Bad {
+    std::uint64_t position = 0;
+    std::string what;
+    bool out_of_place = false;  // a batch is there, but not the one that should be
+  };
+
+  Result<void> prepare_folder();
+  Result<void> read_points();
+  Result<void> read_segments();
+  Result<std::optional<Bad>> read_segment(Segment& segment, std::optional<Offset> following);
+  Result<bool> restore(Segment& segment, const TrustedPart& trusted);
+  Result<std::optional<Bad>> verify(Segment& segment, std::uint64_t file_bytes);
+  Result<void> missing_from(std::size_t index, const Path& file, std::uint64_t file_bytes,
+                            const Bad& bad);
+  Result<bool> sound_batch_behind(std::size_t index, std::uint64_t position);
+  Result<void> cut(std::size_t index, std::uint64_t position);
+  Result<void> finish_segments();
+  Result<void> replay();
+  Result<void> settle();
+  [[nodiscard]] bool gaps_allowed() const;
+  void report(Damage damage);
+
+  PartitionLog& log_;
+  DamageSink& sink_;
+  RecoveryReport report_;
+
+  std::vector<Offset> bases_;           // of the .log files
+  std::optional<RecoveryPoint> point_;  // C
+  Offset synced_;                       // H
+  Offset end_;                          // X, once known; before, how far the log was followed
+  bool read_only_ = false;
+  bool log_start_missing_ = false;
+  bool changed_ = false;                         // files were removed or cut
+  std::vector<std::shared_ptr<File>> unsynced_;  // files that hold verified, maybe unsynced bytes
+};
+
+}  // namespace millrace::log

@@ -1,0 +1,138 @@
+#include "log/segment.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "log/file_names.hpp"
+#include "protocol/base/ensure.hpp"
+
+namespace millrace::log {
+namespace {
+
+Result<std::shared_ptr<File>> open_once(std::shared_ptr<File>& file, Files& files,
+                                        const Segment::Path& path, OpenMode mode) {
+  if (!file) {
+    auto opened = files.open(path, mode);
+    if (!opened) return opened.error();
+    file = std::move(*opened);
+  }
+  return file;
+}
+
+}  // namespace
+
+Segment::Segment(Path dir, Offset base) : dir_{std::move(dir)}, base_{base}, next_{base} {}
+
+Segment::Path Segment::path(std::string_view suffix) const {
+  return dir_ / file_name(base_, suffix);
+}
+
+std::int32_t Segment::relative(Offset offset) const {
+  const std::int64_t distance = (offset - base_).value;
+  ENSURE(distance >= 0 && distance <= std::numeric_limits<std::int32_t>::max());
+  return static_cast<std::int32_t>(distance);
+}
+
+bool Segment::offset_out_of_reach(Offset last) const {
+  return (last - base_).value > std::numeric_limits<std::int32_t>::max();
+}
+
+void Segment::append(const ScannedBatch& batch, std::uint32_t index_interval_bytes) {
+  ENSURE(!closed_ && batch.base >= next_);
+  if (empty() && batch.max_timestamp >= Timestamp{0}) first_timestamp_ = batch.max_timestamp;
+  if (batch.max_timestamp >= Timestamp{0} && (!newest_ || batch.max_timestamp > newest_->timestamp))
+    newest_ = Newest{batch.max_timestamp, batch.base};
+  if (bytes_since_entry_ > index_interval_bytes) {
+    offsets_.append({relative(batch.base), static_cast<std::int32_t>(size_)});
+    add_time_entry();
+    bytes_since_entry_ = 0;
+  }
+  bytes_since_entry_ += batch.size_bytes;
+  size_ += batch.size_bytes;
+  next_ = batch.next();
+}
+
+void Segment::add_time_entry() {
+  if (!newest_) return;
+  const TimeEntry entry{newest_->timestamp.value, relative(newest_->batch)};
+  if (!times_.last() || times_.last()->is_before(entry)) times_.append(entry);
+}
+
+void Segment::close() {
+  add_time_entry();
+  closed_ = true;
+}
+
+Result<std::shared_ptr<File>> Segment::open_log(Files& files, OpenMode mode) {
+  return open_once(log_, files, path(kLogSuffix), mode);
+}
+Result<std::shared_ptr<File>> Segment::open_index(Files& files, OpenMode mode) {
+  return open_once(index_, files, path(kIndexSuffix), mode);
+}
+Result<std::shared_ptr<File>> Segment::open_time_index(Files& files, OpenMode mode) {
+  return open_once(time_index_, files, path(kTimeIndexSuffix), mode);
+}
+
+ScanStart Segment::start_for_offset(Files& files, Offset offset) {
+  ScanStart start;
+  const std::int64_t target = (offset - base_).value;
+  const auto& memory = offsets_.memory();
+  const auto behind = std::ranges::upper_bound(memory, target, {}, [](const OffsetEntry& entry) {
+    return std::int64_t{entry.relative_offset};
+  });
+  if (behind != memory.begin()) {
+    start.position = static_cast<std::uint64_t>(std::prev(behind)->position);
+    return start;
+  }
+  if (offsets_.all_in_memory()) return start;
+  // An index that cannot be opened only makes the scan longer.
+  if (auto file = open_index(files, OpenMode::read_write)) {
+    start.index = std::move(*file);
+    start.index_entries = offsets_.in_file();
+  }
+  return start;
+}
+
+void Segment::release_indexes() {
+  offsets_.release();
+  times_.release();
+}
+
+void Segment::rewind_to_indexes() {
+  closed_ = false;
+  next_ = base_;
+  size_ = written_ = bytes_since_entry_ = 0;
+  newest_.reset();
+  first_timestamp_.reset();
+  if (const auto& last = offsets_.last()) {
+    next_ = base_ + OffsetDelta{last->relative_offset};
+    size_ = written_ = static_cast<std::uint64_t>(last->position);
+  }
+  if (const auto& last = times_.last())
+    newest_ = Newest{Timestamp{last->timestamp}, base_ + OffsetDelta{last->relative_offset}};
+}
+
+void Segment::rewind() {
+  index_files_there_ = false;
+  offsets_ = {};
+  times_ = {};
+  rewind_to_indexes();
+}
+
+std::uint64_t resolve(const ScanStart& start, const File& log, Offset segment_base, Offset target,
+                      std::uint64_t end) {
+  if (!start.index) return start.position;
+  const std::int64_t wanted = (target - segment_base).value;
+  const auto entry = find_last_in_file<OffsetEntry>(
+      *start.index, start.index_entries,
+      [&](const OffsetEntry& e) { return e.relative_offset <= wanted; });
+  if (!entry || entry->position < 0) return start.position;
+  const auto position = static_cast<std::uint64_t>(entry->position);
+  BatchScan scan{log, {position, end}, protocol::kBatchHeaderBytes};
+  const auto batch = scan.next();
+  const bool agrees =
+      batch && *batch && (*batch)->base == segment_base + OffsetDelta{entry->relative_offset};
+  return agrees ? position : start.position;
+}
+
+}  // namespace millrace::log
