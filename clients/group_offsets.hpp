@@ -1,0 +1,30 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "clients/client.hpp"
+#include "clients/consumer.hpp"
+
+namespace millrace::clients {
+
+/// As whom offsets are committed; by default as nobody, which a group without members accepts.
+struct Committer {
+  std::int32_t generation = -1;
+  std::string member_id;
+  std::optional<std::string> instance_id;
+};
+
+/// One outcome per partition. Retried until `deadline` whatever is worth it.
+net::Awaitable<Outcome<std::map<TopicPartition, Outcome<void>>>> commit_group_offsets(
+    Client& client, Lane lane, std::string group, Committer as, PartitionOffsets offsets,
+    Instant deadline);
+
+/// Of `partitions`, or of all that the group has; those without a committed offset are left out.
+net::Awaitable<Outcome<std::map<TopicPartition, CommittedOffset>>> fetch_group_offsets(
+    Client& client, Lane lane, std::string group,
+    std::optional<std::vector<TopicPartition>> partitions, Instant deadline);
+
+}  // namespace millrace::clients
