@@ -290,7 +290,7 @@ net::Awaitable<Outcome<void>> Consumer::commit(PartitionOffsets offsets, Instant
     co_return ClientError{.code = Errc::not_subscribed,
                           .message = "there is no group to commit for; name one with set_group"};
   }
-  const auto outcomes = co_await commit_group_offsets(s.client, s.lane, s.group, Committer{},
+  const auto outcomes = co_await commit_group_offsets(s.client, kGeneralLane, s.group, Committer{},
                                                       std::move(offsets), deadline);
   if (!outcomes) co_return outcomes.error();
   for (const auto& [at, outcome] : *outcomes) {

@@ -9,7 +9,7 @@
 namespace millrace::clients {
 
 using protocol::ErrorCode;
-using AfterHeartbeat = GroupMember::AfterHeartbeat;
+using AfterHeartbeat = GroupMembership::AfterHeartbeat;
 
 GroupSession::GroupSession(Client& client, const ConsumerOptions& options, std::string group,
                            std::function<void()> changed)
@@ -95,10 +95,10 @@ net::Awaitable<Outcome<std::vector<TopicPartition>>> GroupSession::join_once(Ins
   }
   const auto joined = member_.joined(*join_answer);
   if (const auto* error = std::get_if<ClientError>(&joined)) co_return *error;
-  if (std::holds_alternative<GroupMember::FindCoordinator>(joined)) {
+  if (std::holds_alternative<GroupMembership::FindCoordinator>(joined)) {
     client_.forget_coordinator(CoordinatorType::group, group);
   }
-  const auto* sync = std::get_if<GroupMember::Sync>(&joined);
+  const auto* sync = std::get_if<GroupMembership::Sync>(&joined);
   if (sync == nullptr) co_return again;
 
   const auto counts = co_await count_partitions(sync->members, deadline);
@@ -108,7 +108,7 @@ net::Awaitable<Outcome<std::vector<TopicPartition>>> GroupSession::join_once(Ins
   if (!sync_answer) co_return sync_answer.error();
   const auto synced = member_.synced(*sync_answer);
   if (const auto* error = std::get_if<ClientError>(&synced)) co_return *error;
-  if (std::holds_alternative<GroupMember::FindCoordinator>(synced)) {
+  if (std::holds_alternative<GroupMembership::FindCoordinator>(synced)) {
     client_.forget_coordinator(CoordinatorType::group, group);
   }
   const auto* partitions = std::get_if<std::vector<TopicPartition>>(&synced);

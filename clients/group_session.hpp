@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "clients/group_member.hpp"
+#include "clients/group_membership.hpp"
 #include "clients/group_offsets.hpp"
 #include "clients/wakeup.hpp"
 
@@ -42,7 +42,7 @@ class GroupSession {
   /// Ends what runs in the background. Joining may take until its request is answered or given up.
   net::Awaitable<void> stop();
 
-  [[nodiscard]] const GroupMember& member() const { return member_; }
+  [[nodiscard]] const GroupMembership& member() const { return member_; }
   [[nodiscard]] Lane lane() const { return lane_; }
 
  private:
@@ -54,12 +54,12 @@ class GroupSession {
   net::Awaitable<Outcome<std::map<std::string, std::int32_t>>> count_partitions(
       const std::vector<GroupSubscriber>& members, Instant deadline);
   [[nodiscard]] bool partition_counts_changed() const;
-  void heard(GroupMember::AfterHeartbeat what);
+  void heard(GroupMembership::AfterHeartbeat what);
 
   Client& client_;
   const ConsumerOptions& options_;
   std::function<void()> changed_;
-  GroupMember member_;
+  GroupMembership member_;
   Lane lane_;
   Instant last_poll_;
   bool wants_join_ = true;

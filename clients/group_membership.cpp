@@ -1,4 +1,4 @@
-#include "clients/group_member.hpp"
+#include "clients/group_membership.hpp"
 
 #include <fmt/format.h>
 
@@ -48,7 +48,20 @@ std::string where(const char* api, const std::string& group) {
 
 }  // namespace
 
-protocol::JoinGroupRequest GroupMember::join_request() const {
+std::optional<std::vector<TopicPartition>> read_assignment(const SharedBytes& bytes) {
+  std::vector<TopicPartition> partitions;
+  if (bytes.empty()) return partitions;
+  const auto assignment = extract<ConsumerProtocolAssignment>(bytes);
+  if (!assignment) return std::nullopt;
+  for (const auto& topic : assignment->assigned_partitions) {
+    for (const auto index : topic.partitions) {
+      partitions.push_back({topic.topic, PartitionIndex{index}});
+    }
+  }
+  return partitions;
+}
+
+protocol::JoinGroupRequest GroupMembership::join_request() const {
   protocol::JoinGroupRequest request{
       .group_id = group_,
       .session_timeout_ms = static_cast<std::int32_t>(options_.session_timeout.count()),
@@ -63,7 +76,7 @@ protocol::JoinGroupRequest GroupMember::join_request() const {
   return request;
 }
 
-GroupMember::AfterJoin GroupMember::joined(const protocol::JoinGroupResponse& response) {
+GroupMembership::AfterJoin GroupMembership::joined(const protocol::JoinGroupResponse& response) {
   switch (response.error_code) {
     case ErrorCode::none:
       break;
@@ -101,7 +114,7 @@ GroupMember::AfterJoin GroupMember::joined(const protocol::JoinGroupResponse& re
   return sync;
 }
 
-protocol::SyncGroupRequest GroupMember::sync_request(
+protocol::SyncGroupRequest GroupMembership::sync_request(
     const std::vector<GroupSubscriber>& members,
     const std::map<std::string, std::int32_t>& partition_counts) const {
   protocol::SyncGroupRequest request{.group_id = group_,
@@ -124,7 +137,7 @@ protocol::SyncGroupRequest GroupMember::sync_request(
   return request;
 }
 
-GroupMember::AfterSync GroupMember::synced(const protocol::SyncGroupResponse& response) {
+GroupMembership::AfterSync GroupMembership::synced(const protocol::SyncGroupResponse& response) {
   switch (response.error_code) {
     case ErrorCode::none:
       break;
@@ -142,29 +155,22 @@ GroupMember::AfterSync GroupMember::synced(const protocol::SyncGroupResponse& re
       }
       return rejected(response.error_code, where("SyncGroup", group_));
   }
-  std::vector<TopicPartition> partitions;
-  if (response.assignment.empty()) return partitions;  // the leader gave us nothing
-  const auto assignment = extract<ConsumerProtocolAssignment>(response.assignment);
-  if (!assignment) {
+  auto partitions = read_assignment(response.assignment);
+  if (!partitions) {
     return malformed("the assignment is not in the consumer protocol's form",
                      where("SyncGroup", group_));
   }
-  for (const auto& topic : assignment->assigned_partitions) {
-    for (const auto index : topic.partitions) {
-      partitions.push_back({topic.topic, PartitionIndex{index}});
-    }
-  }
-  return partitions;
+  return std::move(*partitions);
 }
 
-protocol::HeartbeatRequest GroupMember::heartbeat_request() const {
+protocol::HeartbeatRequest GroupMembership::heartbeat_request() const {
   return {.group_id = group_,
           .generation_id = generation_.value_or(-1),
           .member_id = id_,
           .group_instance_id = options_.group_instance_id};
 }
 
-GroupMember::AfterHeartbeat GroupMember::heartbeat_answered(ErrorCode code) {
+GroupMembership::AfterHeartbeat GroupMembership::heartbeat_answered(ErrorCode code) {
   switch (code) {
     case ErrorCode::none:
       return AfterHeartbeat::fine;
@@ -184,12 +190,12 @@ GroupMember::AfterHeartbeat GroupMember::heartbeat_answered(ErrorCode code) {
   }
 }
 
-protocol::LeaveGroupRequest GroupMember::leave_request() const {
+protocol::LeaveGroupRequest GroupMembership::leave_request() const {
   return {.group_id = group_,
           .members = {{.member_id = id_, .group_instance_id = options_.group_instance_id}}};
 }
 
-void GroupMember::left(bool forget_id) {
+void GroupMembership::left(bool forget_id) {
   generation_.reset();
   if (forget_id) id_.clear();
 }

@@ -16,14 +16,18 @@
 
 namespace millrace::clients {
 
+/// The partitions in the opaque bytes of an assignment; nothing when they are not in the consumer
+/// protocol's form. Empty bytes are an empty assignment.
+[[nodiscard]] std::optional<std::vector<TopicPartition>> read_assignment(const SharedBytes& bytes);
+
 /// What a member of a classic group knows of itself, the requests it sends, and what their answers
 /// mean. A core: the shell sends.
 ///
 ///   unjoined --JoinGroup--> joined --SyncGroup--> stable
 ///   any --rejoin--> unjoined, keeping the member id; --forgotten--> unjoined, without it
-class GroupMember {
+class GroupMembership {
  public:
-  GroupMember(const ConsumerOptions& options, std::string group)
+  GroupMembership(const ConsumerOptions& options, std::string group)
       : options_{options}, group_{std::move(group)} {}
 
   void set_topics(std::vector<std::string> topics) { topics_ = std::move(topics); }
