@@ -53,6 +53,8 @@ class Listener {
  public:
   virtual ~Listener() = default;
   /// The next connection, bound to the scheduler `onto`, whose thread alone may use it afterwards.
+  /// An error other than `Errc::closed` is the system's (too many open files): the listener is
+  /// still good, so wait a little and try again.
   virtual Awaitable<Result<std::unique_ptr<Connection>>> accept(class Scheduler& onto) = 0;
   /// Ends an `accept` under way with `Errc::closed`, and all later ones.
   virtual void close() = 0;
@@ -63,8 +65,10 @@ class Listener {
 class Timer {
  public:
   virtual ~Timer() = default;
-  /// True when `deadline` was reached, false when `cancel` came first. One wait at a time.
+  /// True when `deadline` was reached, false when `cancel` came first. One wait at a time. Use it
+  /// on its scheduler's thread; no wait may be under way when it is destroyed.
   virtual Awaitable<bool> wait_until(Instant deadline) = 0;
+  /// Ends the wait under way; forgotten when there is none.
   virtual void cancel() = 0;
 };
 

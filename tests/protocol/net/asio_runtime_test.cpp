@@ -85,8 +85,8 @@ struct Session {
 Awaitable<void> serve(Session& session, std::thread::id& thread) {
   const std::string text = co_await read_text(*session.connection, 5);
   thread = std::this_thread::get_id();
-  const auto written = co_await write_text(*session.connection, text + "!");
-  REQUIRE(written);
+  // No check here: assertions belong to the test's own thread, which finds out by the answer.
+  (void)co_await write_text(*session.connection, text + "!");
 }
 
 Awaitable<void> end_session(std::unique_ptr<Session> session, std::atomic<bool>& ended) {
