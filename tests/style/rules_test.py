@@ -24,6 +24,7 @@ SAMPLES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
         [
             ("broker/shard.cpp", '#include "log/segment.hpp"\n#include <vector>\n'),
             ("tools/start.cpp", '#include "broker/server.hpp"\n'),
+            ("tools/serve.cpp", '#include "log/posix_files.hpp"\n'),
             ("tools/debug/log_dump.cpp", '#include "log/segment.hpp"\n'),
             ("tests/log/segment_test.cpp", '#include "broker/shard.hpp"\n'),
             ("log/segment.cpp", '// not an #include "broker/shard.hpp"\n'),
