@@ -248,8 +248,10 @@ bool is_sent_as_tag(const F& f, const T& value, const Context& context) {
   return f.is_tagged_in(context.version) && !(value == default_of(f));
 }
 
+/// A test that writes what a newer peer would has an overload of this for its own `Out`.
 template <class Out, class T>
 void write_tagged_section(Out& out, const T& from, const Context& context) {
+  static_assert(tags_ascend<T>(), "list the tagged fields by ascending tag");
   if constexpr (!has_tagged_fields<T>()) {
     out.unsigned_varint(0);
   } else {

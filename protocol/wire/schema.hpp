@@ -137,4 +137,17 @@ consteval bool has_tagged_fields() {
   return any;
 }
 
+/// Whether the tagged fields of a struct are listed by ascending tag, as they must be sent.
+template <class T>
+consteval bool tags_ascend() {
+  int previous = -1;
+  bool ascend = true;
+  for_each_field<T>([&](const auto& f) {
+    if (f.tag < 0) return;
+    ascend = ascend && f.tag > previous;
+    previous = f.tag;
+  });
+  return ascend;
+}
+
 }  // namespace millrace::protocol

@@ -6,14 +6,16 @@ usage: make_golden.py        (rewrites every .txt file beside it; the result is 
 It needs, in the Python that runs it, `pip install kio==0.6.5 kafka-python==3.0.12`, and Debian's
 python3-kafka 2.0.2 in /usr/bin/python3. The tests do not: they read what was written.
 
-For every message and version it walks the field list that Kafka publishes (kafka-python carries it as
-JSON), makes values, hands them to each library that knows that version, and writes
+For every message and version it walks the field list that Kafka publishes (kafka-python carries it
+as JSON), makes values, hands them to each library that knows that version, and writes
 
     <version> <sample> <library> <hex of the encoded body> <JSON of the values>
 
 into one file per message. Samples: `full` has a value everywhere and sets the tagged fields,
-`sparse` has nulls, empty arrays and texts, and tagged fields at their defaults. The JSON is spelled as
-protocol/wire/printer.hpp spells it, so that a test can compare the two texts.
+`sparse` has nulls, empty arrays and texts, and tagged fields at their defaults. The JSON is spelled
+as protocol/wire/printer.hpp spells it, so that a test can compare the two texts.
+All libraries must give the same bytes. The files of the group records are not made here: they are
+written by hand, for no library knows those.
 """
 
 import base64
@@ -56,7 +58,7 @@ INTEGERS = {"int8": 8, "int16": 16, "int32": 32, "int64": 64}
 TEXTS = ["orders", "zürich-水", "a", 'q"\\uote', "grüße \U0001f980", "x.y_z-0"]
 
 
-# The field list ------------------------------------------------------------------------------------
+# The field list --------------------------------------------------------------------------------
 
 def version_range(text):
     """(first, last) of Kafka's spelling of a range."""
@@ -100,7 +102,7 @@ def default_of(field, version):
     return b"" if kind == "bytes" else text or ""
 
 
-# Values --------------------------------------------------------------------------------------------
+# Values ----------------------------------------------------------------------------------------
 
 class Values:
     """Makes the values of one sample, the same ones for the same seed."""
@@ -157,7 +159,7 @@ class Values:
         return self.random.getrandbits(bits - 1) if edge is None else edge
 
 
-# Text ----------------------------------------------------------------------------------------------
+# Text ------------------------------------------------------------------------------------------
 
 def escaped(char):
     if char in '"\\':
@@ -193,7 +195,7 @@ def struct_text(schema, value, version):
     return "{" + ", ".join(parts) + "}"
 
 
-# kio: generated dataclasses, one per version ---------------------------------------------------------
+# kio: generated dataclasses, one per version ---------------------------------------------------
 
 def snake(name):
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
@@ -264,7 +266,7 @@ def encode_kio(message, schema, value, version):
     return out.getvalue()
 
 
-# kafka-python 3: one class for all versions, fed with dictionaries ------------------------------------
+# kafka-python 3: one class for all versions, fed with dictionaries -----------------------------
 
 def kafka_python_value(message, field, value, version):
     if value is None:
@@ -307,7 +309,7 @@ def kafka_python_class(message):
     raise LookupError(message)
 
 
-# Debian's kafka-python 2.0.2: hand-written schemas, fed by position -----------------------------------
+# Debian's kafka-python 2.0.2: hand-written schemas, fed by position ----------------------------
 
 DEBIAN_ENCODER = r"""
 import base64, importlib, json, sys
@@ -380,7 +382,7 @@ class Debian:
         return bytes.fromhex(line) or None
 
 
-# Everything ----------------------------------------------------------------------------------------
+# Everything ------------------------------------------------------------------------------------
 
 def main():
     debian = Debian()
@@ -403,7 +405,8 @@ def main():
                     try:
                         encoded = encode(message, schema, value, version)
                     except Exception as error:  # a library's own limit: say so and go on
-                        print(f"{message} v{version} {sample}: {library}: {error!r}", file=sys.stderr)
+                        print(f"{message} v{version} {sample}: {library}: {error!r}",
+                              file=sys.stderr)
                         continue
                     if encoded is not None:
                         by_bytes.setdefault(encoded, []).append(library)
@@ -412,7 +415,8 @@ def main():
                           file=sys.stderr)
                     failures += 1
                 for encoded, names in by_bytes.items():
-                    lines.append(f"{version} {sample} {','.join(names)} {encoded.hex() or '-'} {text}\n")
+                    who = ",".join(names)
+                    lines.append(f"{version} {sample} {who} {encoded.hex() or '-'} {text}\n")
         (HERE / f"{message}.txt").write_text("".join(lines), encoding="utf-8")
     return failures
 
