@@ -1,0 +1,103 @@
+#include "broker/broker.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include "broker/blocking.hpp"
+#include "broker/data_directory.hpp"
+#include "broker/fetch/sessions.hpp"
+#include "broker/group_service.hpp"
+#include "broker/metadata_service.hpp"
+#include "broker/session.hpp"
+#include "broker/shard.hpp"
+#include "log/errc.hpp"
+
+namespace millrace::broker {
+
+Broker::Broker(World world, config::BrokerConfig config)
+    : node_{std::move(world), std::move(config)} {
+  node_.data_dir = data_directory(node_.config);
+  for (std::size_t i = 0; i < node_.world.schedulers.size(); ++i) {
+    node_.shards.push_back(std::make_unique<Shard>(node_, i, *node_.world.schedulers[i]));
+  }
+  Shard& first = *node_.shards.front();
+  metadata_ = std::make_unique<MetadataService>(node_, first);
+  node_.metadata = metadata_.get();
+  server_ = std::make_unique<Server>(node_, first);
+}
+
+Broker::~Broker() = default;
+
+std::optional<StartFailure> Broker::prepare_directory() {
+  auto& files = node_.world.files;
+  const auto& directory = node_.data_dir;
+  const auto fail = [&](std::string_view what, const ErrorInfo& error) {
+    return StartFailure{
+        fmt::format("data directory {}: {}: {}", directory.string(), what, error.message())};
+  };
+  if (const auto made = files.create_directories(directory); !made) {
+    return fail("it could not be created", made.error());
+  }
+  auto lock = files.lock_directory(directory);
+  if (!lock && lock.error() == log::Errc::directory_in_use) {
+    return StartFailure{fmt::format(
+        "data directory {} is in use by another broker: stop that one, or give this one another "
+        "directory by --set log.dirs=DIR",
+        directory.string())};
+  }
+  if (!lock) return fail("it could not be locked", lock.error());
+  lock_ = std::move(*lock);
+  auto identity = identify(files, directory, node_.settings.node_id, node_.world.rng);
+  if (auto* failure = std::get_if<StartFailure>(&identity)) return std::move(*failure);
+  node_.cluster_id = std::get<Identity>(identity).cluster_id;
+  if (const auto swept = sweep_deleted(files, directory); !swept) {
+    return fail("what is left of deleted topics could not be removed", swept.error());
+  }
+  if (const auto loaded = metadata_->load(directory / kMetadataDirectory); !loaded) {
+    return fail("the metadata log could not be read", loaded.error());
+  }
+  return std::nullopt;
+}
+
+net::Awaitable<std::optional<StartFailure>> Broker::start() {
+  Shard& first = *node_.shards.front();
+  auto preparation = [this] { return prepare_directory(); };
+  auto prepared = co_await blocking(first, std::move(preparation));
+  if (prepared) co_return prepared;
+  net::Endpoint culprit;
+  auto bound = server_->bind(culprit);
+  if (!bound) {
+    co_return StartFailure{fmt::format(
+        "cannot listen on {}:{}: {}; is another broker running there? Choose another address by "
+        "--set listeners=PLAINTEXT://HOST:PORT",
+        culprit.host, culprit.port, bound.error().message())};
+  }
+  bound_ = std::move(*bound);
+  for (const auto& shard : node_.shards) {
+    shard->scheduler().post([target = shard.get()] { target->start(); });
+  }
+  co_await metadata_->publish_loaded();
+  server_->start();
+  co_return std::nullopt;
+}
+
+net::Awaitable<void> Broker::stop() {
+  Shard& first = *node_.shards.front();
+  co_await server_->stop();
+  co_await metadata_->refuse_changes();
+  for (const auto& shard : node_.shards) {
+    auto work = [target = shard.get()](Answer<bool> answer) mutable {
+      target->drain([answer = std::move(answer)]() mutable { answer(true); });
+    };
+    co_await ask<bool>(first, *shard, std::move(work));
+  }
+  for (const auto& shard : node_.shards) {
+    auto work = [target = shard.get()](Answer<bool> answer) mutable {
+      target->close_partitions([answer = std::move(answer)]() mutable { answer(true); });
+    };
+    co_await ask<bool>(first, *shard, std::move(work));
+  }
+  metadata_->close();
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/data_directory.hpp"
+#include "broker/node.hpp"
+#include "broker/server.hpp"
+#include "config/broker_config.hpp"
+#include "log/files.hpp"
+#include "protocol/net/net.hpp"
+
+namespace millrace::broker {
+
+/// One broker: controller, coordinators, partitions and listeners, over the four seams. The shipped
+/// program and the simulation run this same object.
+///
+///   Broker broker{world, config};
+///   on the first scheduler: co_await broker.start()     ready when it returns without a failure
+///   ...
+///   on the first scheduler: co_await broker.stop()      everything taken is answered and synced
+///
+/// `stop` must have returned before it is destroyed, unless the schedulers never run again.
+class Broker {
+ public:
+  Broker(World world, config::BrokerConfig config);
+  ~Broker();
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  /// Locks the data directory and formats it if it is new, opens and recovers all partitions, binds
+  /// the listeners and serves.
+  net::Awaitable<std::optional<StartFailure>> start();
+  /// Accepts nobody any more, answers what was taken, syncs and closes all partitions.
+  net::Awaitable<void> stop();
+
+  /// Where it listens; after `start`.
+  [[nodiscard]] const std::vector<Server::Bound>& listeners() const { return bound_; }
+  [[nodiscard]] const std::string& cluster_id() const { return node_.cluster_id; }
+
+ private:
+  std::optional<StartFailure> prepare_directory();
+
+  Node node_;
+  std::unique_ptr<log::DirectoryLock> lock_;
+  std::unique_ptr<MetadataService> metadata_;
+  std::unique_ptr<Server> server_;
+  std::vector<Server::Bound> bound_;
+};
+
+}  // namespace millrace::broker

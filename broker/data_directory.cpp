@@ -1,0 +1,130 @@
+#include "broker/data_directory.hpp"
+
+#include <fmt/format.h>
+
+#include <map>
+
+namespace millrace::broker {
+namespace {
+
+constexpr std::string_view kIdentityFile = "meta.properties";
+constexpr std::string_view kPartitionFile = "partition.metadata";
+constexpr std::string_view kDeletedEnding = "-delete";
+constexpr std::string_view kIdentityVersion = "1";
+
+/// Lines of `key<separator>value`; whatever else there is, is passed over.
+std::map<std::string, std::string> parse_lines(Bytes contents, char separator) {
+  std::map<std::string, std::string> values;
+  std::string_view rest = as_text(contents);
+  while (!rest.empty()) {
+    const auto end = std::min(rest.find('\n'), rest.size());
+    const auto line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const auto at = line.find(separator);
+    if (line.starts_with('#') || at == std::string_view::npos) continue;
+    auto value = line.substr(at + 1);
+    while (value.starts_with(' ')) value.remove_prefix(1);
+    values[std::string{line.substr(0, at)}] = value;
+  }
+  return values;
+}
+
+}  // namespace
+
+std::filesystem::path data_directory(const config::BrokerConfig& config) {
+  const auto& directories = config.get_list("log.dirs");
+  return directories.empty() ? std::filesystem::path{"data"}
+                             : std::filesystem::path{directories.front()};
+}
+
+std::variant<Identity, StartFailure> identify(log::Files& files,
+                                              const std::filesystem::path& directory, BrokerId node,
+                                              Rng& rng) {
+  const auto path = directory / kIdentityFile;
+  const auto fail = [&](std::string_view what, const ErrorInfo& error) {
+    return StartFailure{fmt::format("{}: {}: {}", path.string(), what, error.message())};
+  };
+  const auto there = files.exists(path);
+  if (!there) return fail("it could not be looked for", there.error());
+  if (!*there) {
+    Identity identity{rng.uuid().to_string()};
+    const std::string text = fmt::format(
+        "# Whose data this is. Written once, do not edit.\n"
+        "version={}\ncluster.id={}\nnode.id={}\n",
+        kIdentityVersion, identity.cluster_id, node.value);
+    if (const auto written = files.write_atomically(path, as_bytes(text)); !written) {
+      return fail("it could not be written", written.error());
+    }
+    return identity;
+  }
+  const auto contents = files.read_all(path);
+  if (!contents) return fail("it could not be read", contents.error());
+  const auto values = parse_lines(*contents, '=');
+  const auto get = [&](const std::string& key) {
+    const auto found = values.find(key);
+    return found == values.end() ? std::string{} : found->second;
+  };
+  if (get("version") != kIdentityVersion || get("cluster.id").empty()) {
+    return StartFailure{
+        fmt::format("{}: this is not a data directory of this program; choose "
+                    "another by --set log.dirs=DIR",
+                    path.string())};
+  }
+  if (get("node.id") != fmt::format("{}", node.value)) {
+    return StartFailure{fmt::format(
+        "{}: the directory belongs to node.id {}, this broker is node.id {}; set node.id={} or "
+        "choose another directory by --set log.dirs=DIR",
+        path.string(), get("node.id"), node.value, get("node.id"))};
+  }
+  return Identity{get("cluster.id")};
+}
+
+Result<void> sweep_deleted(log::Files& files, const std::filesystem::path& directory) {
+  const auto entries = files.list(directory);
+  if (!entries) return entries.error();
+  for (const auto& entry : *entries) {
+    if (!entry.is_directory || !entry.name.ends_with(kDeletedEnding)) continue;
+    if (auto removed = files.remove_all(directory / entry.name); !removed) return removed;
+  }
+  return {};
+}
+
+Result<std::filesystem::path> set_aside(log::Files& files, const std::filesystem::path& directory,
+                                        TopicId topic) {
+  auto aside = directory;
+  aside += fmt::format(".{}{}", topic.to_string(), kDeletedEnding);
+  if (auto renamed = files.rename(directory, aside); !renamed) return renamed.error();
+  if (auto synced = files.sync_directory(directory.parent_path()); !synced) return synced.error();
+  return aside;
+}
+
+Result<log::OpenedLog> open_partition_log(log::Files& files, const std::filesystem::path& directory,
+                                          TopicId topic, const log::LogConfig& config,
+                                          Timestamp now, log::DamageSink& sink) {
+  const auto path = directory / kPartitionFile;
+  const auto there = files.exists(path);
+  if (!there) return there.error();
+  bool known = false;
+  if (*there) {
+    const auto contents = files.read_all(path);
+    if (!contents) return contents.error();
+    const auto values = parse_lines(*contents, ':');
+    const auto found = values.find("topic_id");
+    const auto id = found == values.end() ? std::nullopt : Uuid::parse(found->second);
+    known = id == topic;
+    if (id && !known) {
+      const auto aside = set_aside(files, directory, *id);
+      if (!aside) return aside.error();
+      if (auto removed = files.remove_all(*aside); !removed) return removed.error();
+    }
+  }
+  auto opened = log::PartitionLog::open(files, directory, config, now, sink);
+  if (!opened || known) return opened;
+  const std::string text = fmt::format("version: 0\ntopic_id: {}\n", topic.to_string());
+  if (auto written = files.write_atomically(path, as_bytes(text)); !written) {
+    return written.error();
+  }
+  return opened;
+}
+
+}  // namespace millrace::broker

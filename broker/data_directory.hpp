@@ -1,0 +1,57 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "config/broker_config.hpp"
+#include "log/files.hpp"
+#include "log/partition_log.hpp"
+#include "protocol/base/rng.hpp"
+
+/// What lies in the data directory beside the partitions:
+///
+///     meta.properties            whose directory this is: cluster.id, node.id
+///     .lock                      held while a broker uses it
+///     __cluster_metadata-0/      the metadata log
+///     <topic>-<partition>/       a partition; partition.metadata in it names the topic's id
+///     <anything>-delete/         on its way out; removed at the next start
+namespace millrace::broker {
+
+inline constexpr std::string_view kMetadataDirectory = "__cluster_metadata-0";
+
+/// Why a broker did not start, in a sentence for whoever started it.
+struct StartFailure {
+  std::string message;
+};
+
+struct Identity {
+  std::string cluster_id;
+};
+
+/// Where the configuration says that data is kept.
+std::filesystem::path data_directory(const config::BrokerConfig& config);
+
+/// Reads whose directory this is, or makes it this node's when it is new. A directory of another
+/// node is refused.
+std::variant<Identity, StartFailure> identify(log::Files& files,
+                                              const std::filesystem::path& directory, BrokerId node,
+                                              Rng& rng);
+
+/// Removes what a crash left of deleted partitions.
+Result<void> sweep_deleted(log::Files& files, const std::filesystem::path& directory);
+
+/// Takes a partition's folder out of the way, so that its name is free; durable when it returns.
+/// Gives where it is now; `remove_all` it from there.
+Result<std::filesystem::path> set_aside(log::Files& files, const std::filesystem::path& directory,
+                                        TopicId topic);
+
+/// Opens the log in `directory` for a partition of `topic`. A folder that a deleted topic of the
+/// same name left behind is thrown away first. Blocks.
+Result<log::OpenedLog> open_partition_log(log::Files& files, const std::filesystem::path& directory,
+                                          TopicId topic, const log::LogConfig& config,
+                                          Timestamp now, log::DamageSink& sink);
+
+}  // namespace millrace::broker

@@ -1,0 +1,88 @@
+#include <fmt/format.h>
+
+#include "broker/handlers/brokers.hpp"
+#include "broker/handlers/handlers.hpp"
+#include "broker/metadata_service.hpp"
+#include "broker/shard.hpp"
+#include "replication/controller/topic_names.hpp"
+
+namespace millrace::broker {
+namespace {
+
+using protocol::ErrorCode;
+using Coordinator = protocol::FindCoordinatorResponse::Coordinator;
+
+constexpr std::int16_t kManyKeysSince = 4;
+constexpr std::int8_t kGroupKey = 0;
+
+/// The topic that keeps groups is made when the first client looks for one.
+net::Awaitable<ErrorCode> ensure_offsets_topic(RequestContext& context) {
+  if (context.shard.image()->topic(replication::kOffsetsTopic)) co_return ErrorCode::none;
+  const auto& settings = context.node.settings;
+  protocol::CreateTopicsRequest create;
+  auto& topic = create.topics.emplace_back();
+  topic.name = replication::kOffsetsTopic;
+  topic.num_partitions = settings.offsets_partitions;
+  topic.replication_factor = 1;
+  topic.configs.push_back({"cleanup.policy", "compact"});
+  topic.configs.push_back({"compression.type", "producer"});
+  topic.configs.push_back({"segment.bytes", fmt::format("{}", settings.offsets_segment_bytes)});
+  auto creation = context.node.metadata->create_topics(context.shard, std::move(create));
+  const auto created = co_await std::move(creation);
+  const ErrorCode error = created.topics.front().error_code;
+  const bool there = error == ErrorCode::none || error == ErrorCode::topic_already_exists;
+  co_return there ? ErrorCode::none : ErrorCode::coordinator_not_available;
+}
+
+Coordinator refused(std::string key, ErrorCode error, std::string message) {
+  Coordinator coordinator;
+  coordinator.key = std::move(key);
+  coordinator.node_id = -1;
+  coordinator.port = -1;
+  coordinator.error_code = error;
+  coordinator.error_message = std::move(message);
+  return coordinator;
+}
+
+}  // namespace
+
+net::Awaitable<FindCoordinator::Response> FindCoordinator::handle(Request request,
+                                                                  RequestContext& context) {
+  Response response;
+  const bool many = context.version() >= kManyKeysSince;
+  if (!many) request.coordinator_keys = {request.key};
+  const auto here = advertised(context);
+  for (const auto& key : request.coordinator_keys) {
+    if (request.key_type != kGroupKey) {
+      response.coordinators.push_back(
+          refused(key, ErrorCode::invalid_request,
+                  fmt::format("this version coordinates groups (key type {}), not key type {}: "
+                              "transactions and share groups are not served yet",
+                              kGroupKey, request.key_type)));
+      continue;
+    }
+    const auto error = co_await ensure_offsets_topic(context);
+    if (error != ErrorCode::none) {
+      response.coordinators.push_back(
+          refused(key, error, "the topic __consumer_offsets could not be created"));
+      continue;
+    }
+    auto& coordinator = response.coordinators.emplace_back();
+    coordinator.key = key;
+    coordinator.node_id = context.node.settings.node_id.value;
+    coordinator.host = here.host;
+    coordinator.port = here.port;
+    coordinator.error_message = std::nullopt;
+  }
+  if (many) co_return response;
+  auto& only = response.coordinators.front();
+  response.error_code = only.error_code;
+  response.error_message = std::move(only.error_message);
+  response.node_id = only.node_id;
+  response.host = std::move(only.host);
+  response.port = only.port;
+  response.coordinators.clear();
+  co_return response;
+}
+
+}  // namespace millrace::broker

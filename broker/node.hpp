@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/settings.hpp"
+#include "config/broker_config.hpp"
+#include "log/files.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/base/rng.hpp"
+#include "protocol/net/net.hpp"
+
+namespace millrace::broker {
+
+class Shard;
+class MetadataService;
+
+/// The world a broker lives in: the seams. Everything outlives the broker.
+struct World {
+  const Clock& clock;
+  Rng& rng;  // safe from every shard's thread
+  log::Files& files;
+  net::BlockingPool& pool;
+  std::vector<net::Scheduler*> schedulers;  // one per shard; the first also runs the controller
+};
+
+/// What every part of one broker may look at: fixed once the broker has started, so it is read from
+/// all shards without a lock. Owned by `Broker`.
+struct Node {
+  Node(World w, config::BrokerConfig c);
+  ~Node();
+
+  /// The shard that serves a partition: rendezvous hashing, so that another number of shards moves
+  /// only the share that it must.
+  [[nodiscard]] Shard& owner_of(TopicId topic, PartitionIndex partition) const;
+
+  World world;
+  config::BrokerConfig config;
+  BrokerSettings settings;
+  CatalogueRules rules;
+  std::string cluster_id;
+  std::filesystem::path data_dir;
+  std::vector<std::unique_ptr<Shard>> shards;
+  MetadataService* metadata = nullptr;  // lives on the first shard
+};
+
+}  // namespace millrace::broker

@@ -1,0 +1,188 @@
+#include "broker/partition.hpp"
+
+#include <algorithm>
+
+#include "broker/errors.hpp"
+#include "protocol/base/ensure.hpp"
+
+namespace millrace::broker {
+
+using protocol::ErrorCode;
+
+Partition::Partition(TopicPartition name, TopicId topic_id, LeaderEpoch epoch,
+                     PartitionSettings settings, std::unique_ptr<log::PartitionLog> log)
+    : name_{std::move(name)},
+      topic_id_{topic_id},
+      epoch_{epoch},
+      settings_{std::move(settings)},
+      log_{std::move(log)},
+      high_watermark_{log_->synced_end()} {
+  log_->begin_epoch(epoch_);
+}
+
+ProduceResult Partition::produce(Bytes records, std::int16_t version, Timestamp now) {
+  if (retired_) return {.error = ErrorCode::not_leader_or_follower};
+  protocol::ProduceRules rules = settings_.rules;
+  rules.produce_version = version;
+  auto verdict = protocol::validate_produced(records, rules, now);
+  if (auto* rejection = std::get_if<protocol::Rejection>(&verdict)) {
+    return {.error = rejection->code,
+            .message = std::move(rejection->message),
+            .record_errors = std::move(rejection->records)};
+  }
+  auto& accepted = std::get<protocol::Accepted>(verdict);
+  std::vector<std::byte> own;  // only when the batch cannot be taken as it came
+  Bytes batch = records;
+  if (accepted.rebuilt) {
+    own = std::move(*accepted.rebuilt);
+    batch = own;
+  } else if (accepted.fix == protocol::TimestampFix::max_timestamp) {
+    own.assign(records.begin(), records.end());
+    protocol::apply_fix(accepted, own);
+    batch = own;
+  }
+  const auto view = protocol::parse_batch(batch);
+  ENSURE(view.has_value());
+  const auto verdict_on_producer = log_->check_producer(*view, now);
+  if (const auto* rejected = std::get_if<log::ProducerRejected>(&verdict_on_producer)) {
+    return {.error = rejected->code, .message = rejected->message};
+  }
+  const bool appends_time =
+      settings_.log.timestamp_type == protocol::TimestampType::log_append_time;
+  if (const auto* duplicate = std::get_if<log::ProducerDuplicate>(&verdict_on_producer)) {
+    ProduceResult result;
+    result.base_offset = duplicate->base_offset;
+    result.end = duplicate->last_offset.next();
+    if (appends_time) result.log_append_time = duplicate->timestamp;
+    return result;
+  }
+  const std::optional<Timestamp> append_time = appends_time ? std::optional{now} : std::nullopt;
+  auto result = appended(log_->append(batch, epoch_, append_time));
+  result.log_append_time = append_time;
+  return result;
+}
+
+ProduceResult Partition::append_own(Bytes batch) {
+  if (retired_) return {.error = ErrorCode::not_leader_or_follower};
+  return appended(log_->append(batch, epoch_, std::nullopt));
+}
+
+ProduceResult Partition::appended(Result<log::AppendInfo> info) {
+  if (!info) {
+    return {.error = to_wire(info.error()), .message = info.error().message()};
+  }
+  ProduceResult result;
+  result.base_offset = info->base;
+  result.end = info->last.next();
+  return result;
+}
+
+void Partition::when_committed(Offset end, Instant deadline, Committed done) {
+  if (end <= high_watermark_) return done(ErrorCode::none);
+  if (retired_) return done(ErrorCode::not_leader_or_follower);
+  if (offline()) return done(ErrorCode::kafka_storage_error);
+  // A repeated batch may wait for an offset below that of the newest waiter.
+  auto place = waiters_.end();
+  while (place != waiters_.begin() && std::prev(place)->end > end) --place;
+  waiters_.insert(place, {end, deadline, std::move(done)});
+}
+
+void Partition::expire_waiters(Instant now) {
+  std::vector<Committed> late;
+  std::erase_if(waiters_, [&](Waiter& waiter) {
+    if (waiter.deadline > now) return false;
+    late.push_back(std::move(waiter.done));
+    return true;
+  });
+  for (auto& done : late) done(ErrorCode::request_timed_out);
+}
+
+void Partition::write() {
+  if (offline()) return;
+  if (const auto written = log_->write(); !written) {
+    fail_waiters(ErrorCode::kafka_storage_error);
+    wake_readers();
+    return;
+  }
+  if (!settings_.flush_sync) advance();
+}
+
+std::optional<log::SyncWork> Partition::take_sync(Instant now) {
+  if (offline() || log_->synced_end() >= log_->written_end()) return std::nullopt;
+  if (!unsynced_since_) unsynced_since_ = now;
+  const bool due =
+      settings_.flush_sync || sync_wanted_ ||
+      log_->written_end().value - log_->synced_end().value >= settings_.flush_messages ||
+      now - *unsynced_since_ >= settings_.flush_ms;
+  if (!due) return std::nullopt;
+  auto work = log_->take_sync();
+  if (work) {
+    unsynced_since_.reset();
+    sync_wanted_ = false;
+  }
+  return work;
+}
+
+void Partition::synced(const log::SyncWork& work, Result<void> result) {
+  log_->synced(work, result);
+  if (offline()) {
+    fail_waiters(ErrorCode::kafka_storage_error);
+    wake_readers();
+    return;
+  }
+  advance();
+}
+
+void Partition::advance() {
+  const Offset durable = settings_.flush_sync ? log_->synced_end() : log_->written_end();
+  if (durable <= high_watermark_) return;
+  high_watermark_ = durable;
+  while (!waiters_.empty() && waiters_.front().end <= high_watermark_) {
+    auto done = std::move(waiters_.front().done);
+    waiters_.pop_front();
+    done(ErrorCode::none);
+  }
+  wake_readers();
+}
+
+void Partition::fail_waiters(ErrorCode error) {
+  auto failed = std::exchange(waiters_, {});
+  for (auto& waiter : failed) waiter.done(error);
+}
+
+void Partition::work_ended() {
+  ENSURE(work_out_ > 0);
+  if (--work_out_ == 0 && on_idle_) std::exchange(on_idle_, {})();
+}
+
+void Partition::when_idle(std::move_only_function<void()> task) {
+  if (work_out_ == 0) return task();
+  on_idle_ = std::move(task);
+}
+
+void Partition::watch(std::shared_ptr<ReadWaiter> waiter) {
+  if (readers_.size() >= 2 * readers_live_ + 8) {
+    std::erase_if(readers_, [](const auto& reader) { return reader->done(); });
+    readers_live_ = readers_.size();
+  }
+  readers_.push_back(std::move(waiter));
+}
+
+void Partition::wake_readers() {
+  const auto woken = std::exchange(readers_, {});
+  readers_live_ = 0;
+  for (const auto& reader : woken) reader->wake();
+}
+
+void Partition::set_settings(PartitionSettings settings) {
+  settings_ = std::move(settings);
+  log_->set_config(settings_.log);
+}
+
+void Partition::retire(ErrorCode error) {
+  retired_ = true;
+  fail_waiters(error);
+  wake_readers();
+}
+
+}  // namespace millrace::broker

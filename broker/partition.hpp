@@ -1,0 +1,134 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "log/partition_log.hpp"
+#include "protocol/base/clock.hpp"
+#include "protocol/error_code.hpp"
+#include "protocol/record/validate.hpp"
+
+namespace millrace::broker {
+
+/// How one partition is served: the topic's settings after the broker's defaults.
+struct PartitionSettings {
+  log::LogConfig log;
+  protocol::ProduceRules rules;  // `produce_version` is the request's
+  bool flush_sync = true;        // acknowledge what is synced; otherwise what is written
+  std::int64_t flush_messages = std::numeric_limits<std::int64_t>::max();  // when not flush_sync
+  std::chrono::milliseconds flush_ms = std::chrono::milliseconds::max();   // likewise
+  std::int32_t min_insync_replicas = 1;
+};
+
+/// Somebody who waits until more can be read from one of several partitions, so `wake` may be
+/// called more than once.
+class ReadWaiter {
+ public:
+  virtual ~ReadWaiter() = default;
+  /// Called on the partition's shard.
+  virtual void wake() = 0;
+  /// True when nobody waits any more; may be asked from the partition's shard.
+  [[nodiscard]] virtual bool done() const = 0;
+};
+
+/// What became of a batch that a producer sent.
+struct ProduceResult {
+  protocol::ErrorCode error = protocol::ErrorCode::none;
+  std::string message;
+  std::vector<protocol::RecordError> record_errors;
+  Offset base_offset;
+  Offset end;  // right behind the last record
+  std::optional<Timestamp> log_append_time;
+};
+
+/// One replica of a partition: the shell around its log. Owned by its shard and used on the shard's
+/// thread alone; work on pool threads holds a `shared_ptr`, so that it outlives a deletion.
+///
+/// Three things are never mixed: appended (in memory, has offsets), durable (`log.synced_end`), and
+/// committed (below `high_watermark`): what consumers may see and producers are told.
+class Partition {
+ public:
+  /// Called when the replica is done waiting: `none`, or why the records cannot be promised.
+  using Committed = std::move_only_function<void(protocol::ErrorCode)>;
+
+  Partition(TopicPartition name, TopicId topic_id, LeaderEpoch epoch, PartitionSettings settings,
+            std::unique_ptr<log::PartitionLog> log);
+
+  /// Validates one produced blob and appends it. Nothing is appended when the result has an error,
+  /// or when the batch is a repetition of one that is in the log already.
+  ProduceResult produce(Bytes records, std::int16_t version, Timestamp now);
+  /// Appends a batch of our own (coordinator and metadata records).
+  ProduceResult append_own(Bytes batch);
+  /// Calls `done` once everything below `end` is committed, or cannot be. At once if it is already.
+  void when_committed(Offset end, Instant deadline, Committed done);
+  /// Answers waiters whose deadline has passed with `request_timed_out`.
+  void expire_waiters(Instant now);
+
+  /// Writes what was appended. The owner calls it once per turn of its loop.
+  void write();
+  /// The next sync to run on a pool thread, if there is something to sync and none under way.
+  std::optional<log::SyncWork> take_sync(Instant now);
+  void synced(const log::SyncWork& work, Result<void> result);
+  /// Syncs whatever is unsynced from the next `take_sync` on, whatever the flush mode says.
+  void sync_soon() { sync_wanted_ = true; }
+
+  /// Work on pool threads that knows this partition's files; `when_idle` runs its task once none is
+  /// left, at once if there is none.
+  void work_begun() { ++work_out_; }
+  void work_ended();
+  void when_idle(std::move_only_function<void()> task);
+
+  /// Wakes `waiter` once, when the high watermark moves next or cannot move any more.
+  void watch(std::shared_ptr<ReadWaiter> waiter);
+
+  [[nodiscard]] const TopicPartition& name() const { return name_; }
+  [[nodiscard]] TopicId topic_id() const { return topic_id_; }
+  [[nodiscard]] LeaderEpoch leader_epoch() const { return epoch_; }
+  [[nodiscard]] Offset high_watermark() const { return high_watermark_; }
+  [[nodiscard]] Offset last_stable_offset() const {
+    return log_->last_stable_offset(high_watermark_);
+  }
+  [[nodiscard]] bool offline() const {
+    return log_->state() == log::LogState::failed || log_->state() == log::LogState::closed;
+  }
+  [[nodiscard]] const PartitionSettings& settings() const { return settings_; }
+  void set_settings(PartitionSettings settings);
+  [[nodiscard]] log::PartitionLog& log() { return *log_; }
+  [[nodiscard]] const log::PartitionLog& log() const { return *log_; }
+
+  /// The topic is gone or the broker stops: waiters get `error`, readers are woken, nothing is
+  /// appended any more.
+  void retire(protocol::ErrorCode error);
+  [[nodiscard]] bool retired() const { return retired_; }
+
+ private:
+  struct Waiter {
+    Offset end;
+    Instant deadline;
+    Committed done;
+  };
+
+  ProduceResult appended(Result<log::AppendInfo> info);
+  void advance();
+  void fail_waiters(protocol::ErrorCode error);
+  void wake_readers();
+
+  TopicPartition name_;
+  TopicId topic_id_;
+  LeaderEpoch epoch_;
+  PartitionSettings settings_;
+  std::unique_ptr<log::PartitionLog> log_;
+  Offset high_watermark_;       // log_start <= high_watermark_ <= log_end; never goes back
+  std::deque<Waiter> waiters_;  // ascending `end`
+  std::vector<std::shared_ptr<ReadWaiter>> readers_;
+  std::size_t readers_live_ = 0;  // after the last prune; doubles as the mark for the next
+  std::size_t work_out_ = 0;
+  std::move_only_function<void()> on_idle_;
+  bool sync_wanted_ = false;
+  std::optional<Instant> unsynced_since_;  // flush.ms counts from here
+  bool retired_ = false;
+};
+
+}  // namespace millrace::broker

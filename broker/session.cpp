@@ -1,0 +1,221 @@
+#include "broker/session.hpp"
+
+#include <fmt/ostream.h>
+#include <spdlog/spdlog.h>
+
+#include "broker/handlers/handlers.hpp"
+#include "broker/handlers/produce.hpp"
+#include "broker/shard.hpp"
+#include "broker/strangers.hpp"
+#include "protocol/base/ensure.hpp"
+
+namespace millrace::broker {
+namespace {
+
+constexpr std::size_t kPendingMax = 1000;  // produce requests begun and not answered
+constexpr std::size_t kPiecesMax = 512;    // of one gathered write
+
+}  // namespace
+
+Session::Session(Shard& shard, std::unique_ptr<net::Connection> connection, std::string listener)
+    : shard_{shard},
+      connection_{std::move(connection)},
+      info_{.listener = std::move(listener),
+            .local = connection_->local(),
+            .peer = connection_->peer()},
+      buffer_{shard.node().settings.request_bytes_max},
+      answered_{shard.scheduler().executor()},
+      can_write_{shard.scheduler().executor()},
+      writer_{shard.scheduler().executor()},
+      last_request_{shard.now()} {}
+
+Session::~Session() = default;
+
+net::Awaitable<void> Session::run() {
+  writer_.spawn(write_loop());
+  co_await read_loop();
+  draining_ = true;
+  can_write_.set();
+  co_await writer_.join();
+  close();
+}
+
+net::Awaitable<void> Session::read_loop() {
+  while (!draining_ && !closed_) {
+    const auto received = co_await connection_->read_some(buffer_.space());
+    if (!received) co_return;
+    buffer_.received(*received);
+    while (!draining_ && !closed_) {
+      auto frame = buffer_.next();
+      if (!frame) break;
+      last_request_ = shard_.now();
+      const bool go_on = co_await serve(std::move(*frame));
+      if (!go_on) {
+        close();
+        co_return;
+      }
+    }
+    if (buffer_.error() != FrameBuffer::Error::none) {
+      refuse_stranger();
+      close();
+      co_return;
+    }
+    // Somebody who asks but does not read the answers waits here, not in our memory.
+    while (!closed_ && (unsent_bytes_ > shard_.node().settings.response_queue_bytes_max ||
+                        pending_.size() >= kPendingMax)) {
+      co_await answered_.wait();
+    }
+  }
+}
+
+/// Takes one request. False when the connection is of no use any more.
+net::Awaitable<bool> Session::serve(SharedBytes frame) {
+  protocol::Reader in{std::move(frame)};
+  const auto decoded = protocol::decode_request_header(in);
+  if (!decoded) {
+    log_bad_request("a request whose header cannot be read");
+    co_return false;
+  }
+  const protocol::RequestHeader& header = *decoded;
+  const Handler* const handler = find_handler(header.api_key);
+  if (handler == nullptr) {
+    log_bad_request(
+        fmt::format("API key {}, which is not served here: the client is newer than "
+                    "this broker or took no notice of its ApiVersions answer",
+                    std::to_underlying(header.api_key)));
+    co_return false;
+  }
+  RequestContext context{shard_, shard_.node(), *this, header};
+  if (header.api_key == protocol::ApiKey::produce && kProduceServed.contains(header.api_version)) {
+    const auto begun = begin_produce(context, in, open_slot());
+    if (begun) co_return true;
+    log_bad_request(fmt::format("a Produce request v{} with a bad field {}", header.api_version,
+                                in.failed_field()));
+    co_return false;
+  }
+  co_await all_answered();
+  if (closed_) co_return false;
+  const Slot slot = open_slot();
+  auto response = co_await handler->handle(context, in);
+  if (!response) {
+    log_bad_request(fmt::format("a {} request v{} that cannot be served: {}{}{}",
+                                to_string(header.api_key), header.api_version,
+                                response.error().message(),
+                                in.failed_field().empty() ? "" : ", field ", in.failed_field()));
+    co_return false;
+  }
+  complete(slot, std::move(*response));
+  co_return true;
+}
+
+net::Awaitable<void> Session::all_answered() {
+  while (!pending_.empty() && !closed_) co_await answered_.wait();
+}
+
+Session::Slot Session::open_slot() {
+  pending_.emplace_back();
+  return first_slot_ + pending_.size() - 1;
+}
+
+void Session::complete(Slot slot, protocol::EncodedMessage response) {
+  settle(slot, std::move(response));
+}
+
+void Session::complete_silently(Slot slot) {
+  settle(slot, {});
+}
+
+void Session::settle(Slot slot, protocol::EncodedMessage response) {
+  if (closed_) return;
+  ENSURE(slot >= first_slot_ && slot - first_slot_ < pending_.size());
+  Pending& pending = pending_[slot - first_slot_];
+  ENSURE(!pending.ready);
+  pending.ready = true;
+  unsent_bytes_ += response.size();
+  pending.response = std::move(response);
+  if (slot == first_slot_) can_write_.set();
+}
+
+/// Moves the answers that may leave now to `outgoing_`. False when there are none.
+bool Session::take_ready() {
+  bool any = false;
+  while (!pending_.empty() && pending_.front().ready && outgoing_.size() < kPiecesMax / 2) {
+    if (pending_.front().response.size() > 0) {
+      outgoing_.push_back(std::move(pending_.front().response));
+    }
+    pending_.pop_front();
+    ++first_slot_;
+    any = true;
+  }
+  return any;
+}
+
+net::Awaitable<void> Session::write_loop() {
+  std::vector<Bytes> pieces;
+  while (!closed_) {
+    if (!take_ready()) {
+      if (draining_ && pending_.empty()) break;
+      can_write_.reset();
+      co_await can_write_.wait();
+      continue;
+    }
+    if (outgoing_.empty()) {  // they had no answers
+      answered_.pulse();
+      continue;
+    }
+    pieces.clear();
+    std::size_t bytes = 0;
+    for (const auto& message : outgoing_) {
+      message.gather(pieces);
+      bytes += message.size();
+    }
+    writing_since_ = shard_.now();
+    const auto written = co_await connection_->write(pieces);
+    writing_since_.reset();
+    outgoing_.clear();
+    unsent_bytes_ -= std::min(bytes, unsent_bytes_);
+    answered_.pulse();
+    if (!written) close();
+  }
+  if (!closed_) close();
+}
+
+void Session::drain() {
+  if (draining_) return;
+  draining_ = true;
+  can_write_.set();
+}
+
+void Session::close() {
+  if (closed_) return;
+  closed_ = true;
+  connection_->close();
+  pending_.clear();
+  can_write_.set();
+  answered_.pulse();
+}
+
+void Session::close_if_idle(Instant now) {
+  const auto longest = shard_.node().settings.connection_idle_max;
+  const bool waits_for_us = !pending_.empty() && !writing_since_;
+  const Instant quiet_since = writing_since_.value_or(last_request_);
+  if (!waits_for_us && now - quiet_since > longest) close();
+}
+
+void Session::refuse_stranger() {
+  const auto verdict = shard_.log_limiter().ask("stranger", shard_.now());
+  if (!verdict.allowed) return;
+  spdlog::warn("connection from {} on listener {} closed: {}{}", fmt::streamed(info_.peer),
+               info_.listener, describe_stranger(buffer_.pending()),
+               verdict.held_back > 0 ? fmt::format(" ({} more like it)", verdict.held_back) : "");
+}
+
+void Session::log_bad_request(std::string_view what) {
+  const auto verdict = shard_.log_limiter().ask("bad request", shard_.now());
+  if (!verdict.allowed) return;
+  spdlog::warn("connection from {} on listener {} closed: it sent {}{}", fmt::streamed(info_.peer),
+               info_.listener, what,
+               verdict.held_back > 0 ? fmt::format(" ({} more like it)", verdict.held_back) : "");
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,178 @@
+#include "broker/settings.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "config/catalogue.hpp"
+#include "config/describe.hpp"
+#include "config/topic_config.hpp"
+
+namespace millrace::broker {
+namespace {
+
+using std::chrono::milliseconds;
+
+milliseconds ms(const config::BrokerConfig& config, std::string_view name) {
+  return milliseconds{config.get_long(name)};
+}
+
+std::optional<protocol::Codec> target_codec(config::CompressionType type) {
+  switch (type) {
+    case config::CompressionType::producer:
+      return std::nullopt;
+    case config::CompressionType::uncompressed:
+      return protocol::Codec::none;
+    case config::CompressionType::gzip:
+      return protocol::Codec::gzip;
+    case config::CompressionType::snappy:
+      return protocol::Codec::snappy;
+    case config::CompressionType::lz4:
+      return protocol::Codec::lz4;
+    case config::CompressionType::zstd:
+      return protocol::Codec::zstd;
+  }
+  return std::nullopt;
+}
+
+std::optional<int> target_level(const config::TopicConfig& topic) {
+  switch (topic.compression) {
+    case config::CompressionType::gzip:
+      return topic.gzip_level;
+    case config::CompressionType::lz4:
+      return topic.lz4_level;
+    case config::CompressionType::zstd:
+      return topic.zstd_level;
+    default:
+      return std::nullopt;
+  }
+}
+
+GroupSettings group_settings(const config::BrokerConfig& config) {
+  GroupSettings groups;
+  groups.session_timeout_min = ms(config, "group.min.session.timeout.ms");
+  groups.session_timeout_max = ms(config, "group.max.session.timeout.ms");
+  groups.initial_rebalance_delay = ms(config, "group.initial.rebalance.delay.ms");
+  groups.members_max = static_cast<std::size_t>(config.get_int("group.max.size"));
+  groups.offset_metadata_bytes_max =
+      static_cast<std::size_t>(config.get_int("offset.metadata.max.bytes"));
+  groups.offsets_retention = std::chrono::minutes{config.get_int("offsets.retention.minutes")};
+  groups.offsets_check_interval = ms(config, "offsets.retention.check.interval.ms");
+  groups.write_timeout = ms(config, "offsets.commit.timeout.ms");
+  return groups;
+}
+
+constexpr auto kForever = std::chrono::duration_cast<milliseconds>(std::chrono::hours{24 * 36500});
+
+}  // namespace
+
+BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
+    : node_id{config.node_id()},
+      rack{config.text("broker.rack").value_or("")},
+      request_bytes_max{static_cast<std::size_t>(config.get_int("socket.request.max.bytes"))},
+      response_queue_bytes_max{
+          static_cast<std::size_t>(config.get_long("response.queue.bytes.per.connection"))},
+      connection_idle_max{ms(config, "connections.max.idle.ms")},
+      connections_max{config.get_int("max.connections")},
+      connections_per_ip_max{config.get_int("max.connections.per.ip")},
+      fetch_bytes_max{config.get_int("fetch.max.bytes")},
+      fetch_sessions_max{
+          static_cast<std::size_t>(config.get_int("max.incremental.fetch.session.cache.slots"))},
+      request_partitions_max{config.get_int("max.request.partition.size.limit")},
+      auto_create_topics{config.get_bool("auto.create.topics.enable")},
+      offsets_partitions{config.get_int("offsets.topic.num.partitions")},
+      offsets_segment_bytes{config.get_int("offsets.topic.segment.bytes")},
+      retention_check_interval{ms(config, "log.retention.check.interval.ms")},
+      checkpoint_interval{ms(config, "log.flush.offset.checkpoint.interval.ms")},
+      groups{group_settings(config)} {
+  controller.partitions_default = config.get_int("num.partitions");
+  controller.replication_factor_default =
+      static_cast<std::int16_t>(config.get_int("default.replication.factor"));
+  controller.delete_topic_enable = config.get_bool("delete.topic.enable");
+}
+
+PartitionSettings partition_settings(const config::BrokerConfig& config,
+                                     const replication::ConfigOverrides& overrides,
+                                     std::uint64_t seed) {
+  const auto topic = config::TopicConfig::of(overrides, config);
+  PartitionSettings settings;
+  auto& log = settings.log;
+  log.segment_bytes = static_cast<std::uint64_t>(topic.segment_bytes);
+  log.segment_ms = topic.segment_age_max.value_or(kForever);
+  if (topic.segment_jitter.count() > 0) {
+    log.segment_jitter =
+        milliseconds{seed % static_cast<std::uint64_t>(topic.segment_jitter.count())};
+  }
+  log.index_interval_bytes = static_cast<std::uint32_t>(topic.index_interval_bytes);
+  log.index_bytes_max = static_cast<std::uint32_t>(topic.segment_index_bytes);
+  log.retention_ms = topic.retention;
+  log.retention_bytes = std::nullopt;
+  if (topic.retention_bytes) {
+    log.retention_bytes = static_cast<std::uint64_t>(*topic.retention_bytes);
+  }
+  log.delete_old = topic.delete_old;
+  log.compact = topic.compact;
+  log.timestamp_type = topic.timestamp_type == config::TimestampType::log_append_time
+                           ? protocol::TimestampType::log_append_time
+                           : protocol::TimestampType::create_time;
+  log.file_delete_delay = topic.file_delete_delay;
+  log.producer_expiration = milliseconds{config.get_int("producer.id.expiration.ms")};
+
+  auto& rules = settings.rules;
+  rules.compacted = topic.compact;
+  rules.timestamp_type = log.timestamp_type;
+  rules.before_max = topic.timestamp_before_max.value_or(milliseconds::max());
+  rules.after_max = topic.timestamp_after_max.value_or(milliseconds::max());
+  rules.max_message_bytes = topic.max_message_bytes;
+  rules.segment_bytes = topic.segment_bytes;
+  rules.target_codec = target_codec(topic.compression);
+  rules.target_level = target_level(topic);
+
+  settings.flush_sync = topic.flush_mode == config::FlushMode::sync;
+  settings.flush_messages = topic.flush_messages.value_or(std::numeric_limits<std::int64_t>::max());
+  settings.flush_ms = topic.flush_interval.value_or(milliseconds::max());
+  settings.min_insync_replicas = topic.min_insync_replicas;
+  return settings;
+}
+
+std::optional<std::string> CatalogueRules::check_topic(std::string_view key,
+                                                       std::string_view value) const {
+  return config::validate_override(key, value);
+}
+
+std::optional<std::string> CatalogueRules::check_broker(std::string_view key,
+                                                        std::string_view) const {
+  return "setting '" + std::string{key} +
+         "' of a broker cannot be changed while it runs: set it in the file or by --set and "
+         "restart";
+}
+
+bool CatalogueRules::is_list(std::string_view key) const {
+  const auto entries = config::describe_topic({}, config_);
+  return std::ranges::any_of(entries, [&](const auto& entry) {
+    return entry.name == key && entry.type == config::ConfigType::list;
+  });
+}
+
+std::string CatalogueRules::effective(std::string_view key,
+                                      const replication::ConfigOverrides& overrides) const {
+  for (const auto& entry : config::describe_topic(overrides, config_)) {
+    if (entry.name == key) return entry.value.value_or("");
+  }
+  return {};
+}
+
+std::vector<protocol::CreateTopicsResponse::CreatableTopicResult::CreatableTopicConfigs>
+CatalogueRules::describe_topic(const replication::ConfigOverrides& overrides) const {
+  std::vector<protocol::CreateTopicsResponse::CreatableTopicResult::CreatableTopicConfigs> configs;
+  for (const auto& entry : config::describe_topic(overrides, config_)) {
+    auto& described = configs.emplace_back();
+    described.name = entry.name;
+    described.value = entry.value;
+    described.read_only = entry.read_only;
+    described.config_source = static_cast<std::int8_t>(entry.source);
+    described.is_sensitive = entry.sensitive;
+  }
+  return configs;
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/group/types.hpp"
+#include "broker/partition.hpp"
+#include "config/broker_config.hpp"
+#include "replication/controller/controller.hpp"
+
+namespace millrace::broker {
+
+/// The broker's settings as the request path needs them, read once from the configuration.
+struct BrokerSettings {
+  explicit BrokerSettings(const config::BrokerConfig& config);
+
+  BrokerId node_id;
+  std::string rack;  // empty: none
+  std::size_t request_bytes_max;
+  std::size_t response_queue_bytes_max;  // per connection
+  std::chrono::milliseconds connection_idle_max;
+  std::int64_t connections_max;
+  std::int64_t connections_per_ip_max;
+  std::int32_t fetch_bytes_max;
+  std::size_t fetch_sessions_max;
+  std::int32_t request_partitions_max;  // of DescribeTopicPartitions
+  bool auto_create_topics;
+  std::int32_t offsets_partitions;
+  std::int64_t offsets_segment_bytes;
+  std::chrono::milliseconds retention_check_interval;
+  std::chrono::milliseconds checkpoint_interval;  // syncs of partitions that nobody waits for
+  GroupSettings groups;
+  replication::ControllerSettings controller;
+};
+
+/// Settings of one partition: its topic's overrides over the broker's configuration. `seed` spreads
+/// what should not happen to all partitions at once.
+PartitionSettings partition_settings(const config::BrokerConfig& config,
+                                     const replication::ConfigOverrides& overrides,
+                                     std::uint64_t seed);
+
+/// The controller's view of settings, on top of the catalogue.
+class CatalogueRules final : public replication::ConfigRules {
+ public:
+  explicit CatalogueRules(const config::BrokerConfig& config) : config_{config} {}
+  [[nodiscard]] std::optional<std::string> check_topic(std::string_view key,
+                                                       std::string_view value) const override;
+  [[nodiscard]] std::optional<std::string> check_broker(std::string_view key,
+                                                        std::string_view value) const override;
+  [[nodiscard]] bool is_list(std::string_view key) const override;
+  [[nodiscard]] std::string effective(std::string_view key,
+                                      const replication::ConfigOverrides& overrides) const override;
+  [[nodiscard]] std::vector<
+      protocol::CreateTopicsResponse::CreatableTopicResult::CreatableTopicConfigs>
+  describe_topic(const replication::ConfigOverrides& overrides) const override;
+
+ private:
+  const config::BrokerConfig& config_;
+};
+
+}  // namespace millrace::broker

@@ -1,0 +1,361 @@
+#include "broker/shard.hpp"
+
+#include <fmt/ostream.h>
+#include <spdlog/spdlog.h>
+
+#include "broker/data_directory.hpp"
+#include "broker/errors.hpp"
+#include "broker/fetch/sessions.hpp"
+#include "broker/group_service.hpp"
+#include "broker/session.hpp"
+#include "protocol/base/ensure.hpp"
+
+namespace millrace::broker {
+namespace {
+
+using protocol::ErrorCode;
+
+constexpr auto kWaiterSweep = std::chrono::milliseconds{100};  // how late a produce timeout may be
+constexpr auto kStopGrace = std::chrono::seconds{10};
+
+/// Damage found while a log was opened, told to the operator with file and offset.
+class DamageLog final : public log::DamageSink {
+ public:
+  void damaged(const log::Damage& damage) override {
+    spdlog::error(
+        "log damage: {} at byte {}, offset {}: {}; {} bytes cannot be read{}", damage.file.string(),
+        damage.position, damage.offset.value, damage.what, damage.bytes,
+        damage.acknowledged
+            ? "; acknowledged records are missing, so the partition is read-only: restore "
+              "the file from a copy, or delete the topic"
+            : "; they were never acknowledged");
+  }
+};
+
+}  // namespace
+
+/// Counts the partitions that one image brought or took and whose files are still being dealt with.
+struct Shard::Opening {
+  std::size_t left = 1;
+  std::move_only_function<void()> done;
+  void one_less() {
+    if (--left == 0) done();
+  }
+};
+
+Shard::Shard(Node& node, std::size_t index, net::Scheduler& scheduler)
+    : node_{node},
+      index_{index},
+      scheduler_{scheduler},
+      deadlines_{scheduler},
+      tasks_{scheduler.executor()},
+      stop_tasks_{scheduler.executor()},
+      log_limiter_{std::chrono::seconds{10}},
+      image_{std::make_shared<replication::MetadataImage>()},
+      fetch_sessions_{std::make_unique<FetchSessions>(node.settings.fetch_sessions_max, index)},
+      groups_{std::make_unique<GroupService>(*this)},
+      pool_idle_{scheduler.executor()},
+      sessions_gone_{scheduler.executor()} {}
+
+Shard::~Shard() = default;
+
+void Shard::start() {
+  tasks_.spawn(deadlines_.run());
+  every(kWaiterSweep, &Shard::expire_waiters);
+  every(
+      std::clamp<std::chrono::nanoseconds>(node_.settings.connection_idle_max / 4,
+                                           std::chrono::milliseconds{50}, std::chrono::seconds{30}),
+      &Shard::sweep_sessions);
+  every(node_.settings.retention_check_interval, &Shard::keep_house);
+  every(node_.settings.checkpoint_interval, &Shard::sync_stragglers);
+}
+
+void Shard::every(std::chrono::nanoseconds interval, void (Shard::*what)()) {
+  deadlines_.after(interval, [this, interval, what] {
+    (this->*what)();
+    if (!stopping_) every(interval, what);
+  });
+}
+
+std::shared_ptr<Partition> Shard::find(TopicId topic, PartitionIndex index) const {
+  const auto found = partitions_.find(Place{topic, index});
+  return found == partitions_.end() ? nullptr : found->second;
+}
+
+void Shard::adopt(replication::ImagePtr image, std::move_only_function<void()> done) {
+  auto opening = std::make_shared<Opening>();
+  opening->done = std::move(done);
+  const auto before = std::exchange(image_, std::move(image));
+  retire_missing(*image_, opening);
+  for (const auto& [name, topic] : before->topics()) {
+    if (!image_->topic(topic->id)) groups_->topic_deleted(name);
+  }
+  for (const auto& [name, topic] : image_->topics()) {
+    const auto known = before->topic(topic->id);
+    if (known == topic) continue;  // images share the topics that did not change
+    const bool settings_changed = known && known->configs != topic->configs;
+    for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
+      const PartitionIndex index{static_cast<std::int32_t>(i)};
+      if (&node_.owner_of(topic->id, index) != this) continue;
+      if (const auto partition = find(topic->id, index)) {
+        if (settings_changed) {
+          partition->set_settings(partition_settings(node_.config, topic->configs, i));
+        }
+      } else if (!known || i >= known->partitions.size()) {
+        open_partition(*topic, index, opening);
+      }
+    }
+  }
+  opening->one_less();
+}
+
+void Shard::retire_missing(const replication::MetadataImage& image,
+                           const std::shared_ptr<Opening>& opening) {
+  std::vector<std::shared_ptr<Partition>> gone;
+  std::erase_if(partitions_, [&](const auto& item) {
+    if (image.topic(item.first.topic)) return false;
+    gone.push_back(item.second);
+    return true;
+  });
+  for (const auto& partition : gone) {
+    groups_->retire(*partition);
+    partition->retire(ErrorCode::unknown_topic_or_partition);
+    remove_files(partition, opening);
+  }
+}
+
+/// The deletion counts as done when the folder is out of the way, so that a topic of the same name
+/// can be created at once; work that still writes to its files is waited for first.
+void Shard::remove_files(const std::shared_ptr<Partition>& partition,
+                         const std::shared_ptr<Opening>& opening) {
+  ++opening->left;
+  partition->when_idle([this, partition, opening] {
+    auto& files = node_.world.files;
+    on_pool(
+        [&files, partition] {
+          return set_aside(files, partition->log().directory(), partition->topic_id());
+        },
+        [this, &files, partition, opening](const Result<std::filesystem::path>& aside) {
+          opening->one_less();
+          if (!aside) {
+            spdlog::warn("{}: its files could not be set aside: {}",
+                         fmt::streamed(partition->name()), aside.error().message());
+            return;
+          }
+          on_pool([&files, path = *aside] { return files.remove_all(path); },
+                  [partition](const Result<void>& removed) {
+                    if (removed) return;
+                    spdlog::warn(
+                        "{}: its files could not be removed: {}; the next start will "
+                        "try again",
+                        fmt::streamed(partition->name()), removed.error().message());
+                  });
+        });
+  });
+}
+
+void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex index,
+                           const std::shared_ptr<Opening>& opening) {
+  ++opening->left;
+  const TopicPartition name{topic.name, index};
+  const auto settings =
+      partition_settings(node_.config, topic.configs, static_cast<std::uint64_t>(index.value));
+  const auto epoch = topic.partitions[static_cast<std::size_t>(index.value)].leader_epoch;
+  const auto directory = node_.data_dir / fmt::format("{}", fmt::streamed(name));
+  on_pool(
+      [&files = node_.world.files, directory, id = topic.id, config = settings.log, now = wall()] {
+        DamageLog sink;
+        return open_partition_log(files, directory, id, config, now, sink);
+      },
+      [this, name, id = topic.id, epoch, settings, opening](Result<log::OpenedLog> opened) {
+        if (!opened) {
+          spdlog::error(
+              "{}: its log could not be opened: {}; the partition is offline until the "
+              "cause is gone and the broker is started again",
+              fmt::streamed(name), opened.error().message());
+        } else if (image_->topic(id)) {  // not deleted meanwhile
+          if (opened->report.torn_bytes > 0) {
+            spdlog::info("{}: {} bytes that a crash left unfinished were cut off",
+                         fmt::streamed(name), opened->report.torn_bytes);
+          }
+          auto partition =
+              std::make_shared<Partition>(name, id, epoch, settings, std::move(opened->log));
+          partitions_[Place{id, name.partition}] = partition;
+          groups_->opened(partition);
+        }
+        opening->one_less();
+      });
+}
+
+template <class Work, class Then>
+void Shard::on_pool(Work work, Then then) {
+  ++pool_work_;
+  node_.world.pool.submit([this, work = std::move(work), then = std::move(then)]() mutable {
+    auto result = work();
+    scheduler_.post([this, result = std::move(result), then = std::move(then)]() mutable {
+      then(std::move(result));
+      pool_work_done();
+    });
+  });
+}
+
+void Shard::pool_work_done() {
+  ENSURE(pool_work_ > 0);
+  if (--pool_work_ == 0) pool_idle_.pulse();
+}
+
+void Shard::appended(const std::shared_ptr<Partition>& partition) {
+  const bool first = turn_.empty();
+  if (std::ranges::find(turn_, partition) != turn_.end()) return;
+  turn_.push_back(partition);
+  // Runs behind everything that is ready now, so one write serves all that this turn brings.
+  if (first) scheduler_.post([this] { end_turn(); });
+}
+
+void Shard::end_turn() {
+  const auto written = std::exchange(turn_, {});
+  for (const auto& partition : written) {
+    partition->write();
+    if (partition->offline() && !partition->retired()) {
+      spdlog::error(
+          "{}: a write failed; nothing more is acknowledged there until the broker is "
+          "started again",
+          fmt::streamed(partition->name()));
+    }
+    sync(partition);
+  }
+}
+
+/// While one sync is on its way the next group builds up: that is the batching window.
+void Shard::sync(const std::shared_ptr<Partition>& partition) {
+  if (partition->retired()) return;
+  auto work = partition->take_sync(now());
+  if (!work) return;
+  auto shared = std::make_shared<log::SyncWork>(std::move(*work));
+  partition->work_begun();
+  on_pool([shared] { return shared->run(); },
+          [this, shared, partition](const Result<void>& result) {
+            if (!result) {
+              spdlog::error(
+                  "{}: a sync failed: {}; nothing more is acknowledged there until the "
+                  "broker is started again",
+                  fmt::streamed(partition->name()), result.error().message());
+            }
+            partition->synced(*shared, result);
+            sync(partition);
+            checkpoint(partition);
+            partition->work_ended();
+          });
+}
+
+void Shard::checkpoint(const std::shared_ptr<Partition>& partition) {
+  if (partition->offline() || partition->retired()) return;
+  auto work = partition->log().take_checkpoint();
+  if (!work) return;
+  auto shared = std::make_shared<log::CheckpointWork>(std::move(*work));
+  partition->work_begun();
+  on_pool([shared] { return shared->run(); },
+          [shared, partition](const Result<void>& result) {
+            if (!result) {
+              spdlog::warn(
+                  "{}: a recovery checkpoint failed: {}; a start after a crash will take "
+                  "longer",
+                  fmt::streamed(partition->name()), result.error().message());
+            }
+            partition->log().checkpointed(*shared, result);
+            partition->work_ended();
+          });
+}
+
+void Shard::expire_waiters() {
+  for (const auto& [place, partition] : partitions_) {
+    partition->expire_waiters(now());
+    if (!partition->settings().flush_sync) sync(partition);  // flush.ms may be due
+  }
+}
+
+void Shard::keep_house() {
+  for (const auto& [place, partition] : partitions_) {
+    if (partition->offline()) continue;
+    auto& log = partition->log();
+    const auto deleted = log.apply_retention(wall(), partition->high_watermark());
+    if (deleted && deleted->segments > 0) {
+      spdlog::info("{}: retention deleted {} segments of {} bytes",
+                   fmt::streamed(partition->name()), deleted->segments, deleted->bytes);
+    }
+    if (const auto purged = log.purge(wall()); !purged) {
+      spdlog::warn("{}: deleted segments could not be removed: {}",
+                   fmt::streamed(partition->name()), purged.error().message());
+    }
+    log.expire_producers(wall());
+  }
+}
+
+void Shard::sync_stragglers() {
+  for (const auto& [place, partition] : partitions_) {
+    partition->sync_soon();
+    sync(partition);
+  }
+}
+
+void Shard::serve(std::unique_ptr<net::Connection> connection, std::string listener,
+                  net::Task gone) {
+  if (stopping_) return gone();
+  auto session = std::make_shared<Session>(*this, std::move(connection), std::move(listener));
+  sessions_.insert(session);
+  tasks_.spawn(run_session(std::move(session), std::move(gone)));
+}
+
+net::Awaitable<void> Shard::run_session(std::shared_ptr<Session> session, net::Task gone) {
+  co_await session->run();
+  sessions_.erase(session);
+  gone();
+  if (sessions_.empty()) sessions_gone_.pulse();
+}
+
+void Shard::sweep_sessions() {
+  const auto here = sessions_;  // closing one takes it out of the set
+  for (const auto& session : here) session->close_if_idle(now());
+}
+
+void Shard::drain(net::Task done) {
+  stop_tasks_.spawn(drain_sessions(std::move(done)));
+}
+
+net::Awaitable<void> Shard::drain_sessions(net::Task done) {
+  stopping_ = true;
+  groups_->resign();
+  for (ReadWaiter* const reader : parked_) reader->wake();
+  const auto here = sessions_;
+  for (const auto& session : here) session->drain();
+  const auto grace = deadlines_.after(kStopGrace, [this] {
+    const auto stuck = sessions_;
+    for (const auto& session : stuck) session->close();
+  });
+  while (!sessions_.empty()) co_await sessions_gone_.wait();
+  deadlines_.forget(grace);
+  done();
+}
+
+void Shard::close_partitions(net::Task done) {
+  stop_tasks_.spawn(close_all(std::move(done)));
+}
+
+net::Awaitable<void> Shard::close_all(net::Task done) {
+  while (pool_work_ > 0) co_await pool_idle_.wait();
+  for (const auto& [place, partition] : partitions_) {
+    partition->retire(ErrorCode::not_leader_or_follower);
+    on_pool([partition] { return partition->log().close(); },
+            [partition](const Result<void>& result) {
+              if (result) return;
+              spdlog::error("{}: it could not be closed cleanly: {}",
+                            fmt::streamed(partition->name()), result.error().message());
+            });
+  }
+  while (pool_work_ > 0) co_await pool_idle_.wait();
+  deadlines_.stop();
+  co_await tasks_.join();
+  done();
+}
+
+}  // namespace millrace::broker

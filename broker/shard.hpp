@@ -1,0 +1,128 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "broker/deadlines.hpp"
+#include "broker/node.hpp"
+#include "broker/partition.hpp"
+#include "broker/strangers.hpp"
+#include "protocol/net/net.hpp"
+#include "replication/controller/image.hpp"
+
+namespace millrace::broker {
+
+class Session;
+class FetchSessions;
+class GroupService;
+
+/// One thread's share of the broker: its partitions, its groups and its connections. Everything
+/// here is used on this shard's thread alone; other shards reach it by `post`, or by `ask`.
+class Shard {
+ public:
+  Shard(Node& node, std::size_t index, net::Scheduler& scheduler);
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  [[nodiscard]] Node& node() const { return node_; }
+  [[nodiscard]] std::size_t index() const { return index_; }
+  [[nodiscard]] net::Scheduler& scheduler() const { return scheduler_; }
+  [[nodiscard]] Instant now() const { return scheduler_.clock().now(); }
+  [[nodiscard]] Timestamp wall() const { return scheduler_.clock().wall(); }
+  [[nodiscard]] Deadlines& deadlines() { return deadlines_; }
+  [[nodiscard]] net::TaskGroup& tasks() { return tasks_; }
+  [[nodiscard]] LogLimiter& log_limiter() { return log_limiter_; }
+  [[nodiscard]] FetchSessions& fetch_sessions() { return *fetch_sessions_; }
+  [[nodiscard]] GroupService& groups() { return *groups_; }
+
+  /// The newest metadata that this shard has heard of; never null.
+  [[nodiscard]] const replication::ImagePtr& image() const { return image_; }
+
+  /// Starts the timer and the housekeeping. On this shard's thread.
+  void start();
+  /// Takes over `image`: opens partitions that are new here and retires those that are gone. `done`
+  /// is called when all of the new ones can be used.
+  void adopt(replication::ImagePtr image, std::move_only_function<void()> done);
+
+  /// The partition, or null when it is not here (or not yet open).
+  [[nodiscard]] std::shared_ptr<Partition> find(TopicId topic, PartitionIndex index) const;
+
+  /// Something was appended to `partition`: it is written at the end of this turn, together with
+  /// all else that the turn brings, and then synced.
+  void appended(const std::shared_ptr<Partition>& partition);
+
+  /// Readers of this shard's connections that wait for more; woken when the broker stops.
+  void park(ReadWaiter& reader) { parked_.insert(&reader); }
+  void unpark(ReadWaiter& reader) { parked_.erase(&reader); }
+  [[nodiscard]] bool stopping() const { return stopping_; }
+
+  /// Serves a connection that came in on `listener` until it ends, then calls `gone`.
+  void serve(std::unique_ptr<net::Connection> connection, std::string listener, net::Task gone);
+
+  /// First half of a stop: coordinators resign, sessions answer what they took and close. `done` is
+  /// called here when none is left.
+  void drain(net::Task done);
+  /// Second half, once all shards are drained: partitions sync and close, then the timers end.
+  void close_partitions(net::Task done);
+
+ private:
+  struct Place {
+    friend bool operator==(const Place&, const Place&) = default;
+    TopicId topic;
+    PartitionIndex index;
+  };
+  struct PlaceHash {
+    std::size_t operator()(const Place& place) const noexcept {
+      return std::hash<Uuid>{}(place.topic) * 31 + static_cast<std::size_t>(place.index.value);
+    }
+  };
+  struct Opening;
+
+  void open_partition(const replication::TopicImage& topic, PartitionIndex index,
+                      const std::shared_ptr<Opening>& opening);
+  void retire_missing(const replication::MetadataImage& image,
+                      const std::shared_ptr<Opening>& opening);
+  void remove_files(const std::shared_ptr<Partition>& partition,
+                    const std::shared_ptr<Opening>& opening);
+  net::Awaitable<void> drain_sessions(net::Task done);
+  net::Awaitable<void> close_all(net::Task done);
+  void end_turn();
+  void sync(const std::shared_ptr<Partition>& partition);
+  void checkpoint(const std::shared_ptr<Partition>& partition);
+  /// Runs `work` on a pool thread and `then(result)` back here; counted, so that `stop` can wait.
+  template <class Work, class Then>
+  void on_pool(Work work, Then then);
+  void pool_work_done();
+  net::Awaitable<void> run_session(std::shared_ptr<Session> session, net::Task gone);
+  void every(std::chrono::nanoseconds interval, void (Shard::*what)());
+  void expire_waiters();
+  void sweep_sessions();
+  void keep_house();
+  void sync_stragglers();
+
+  Node& node_;
+  std::size_t index_;
+  net::Scheduler& scheduler_;
+  Deadlines deadlines_;
+  net::TaskGroup tasks_;
+  net::TaskGroup stop_tasks_;
+  LogLimiter log_limiter_;
+  replication::ImagePtr image_;
+  std::unordered_map<Place, std::shared_ptr<Partition>, PlaceHash> partitions_;
+  std::vector<std::shared_ptr<Partition>> turn_;  // appended to in this turn of the loop
+  std::unordered_set<std::shared_ptr<Session>> sessions_;
+  std::unordered_set<ReadWaiter*> parked_;
+  std::unique_ptr<FetchSessions> fetch_sessions_;
+  std::unique_ptr<GroupService> groups_;
+  std::size_t pool_work_ = 0;  // on its way through the pool
+  net::Event pool_idle_;
+  net::Event sessions_gone_;
+  bool stopping_ = false;
+};
+
+}  // namespace millrace::broker
