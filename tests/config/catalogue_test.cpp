@@ -112,6 +112,7 @@ TEST_CASE("catalogue: the nearest name is found through slips, and only when it 
   CHECK(nearest_name(Scope::broker, "num.partition") == "num.partitions");
   CHECK(nearest_name(Scope::broker, "num.partitoins") == "num.partitions");
   CHECK(nearest_name(Scope::broker, "log_dirs") == "log.dirs");
+  CHECK(nearest_name(Scope::broker, "hsadrs") == "shards");  // two swaps, four changes
   CHECK(nearest_name(Scope::topic, "retention.sm") == "retention.ms");
   CHECK(nearest_name(Scope::broker, "colour") == std::nullopt);
   CHECK(nearest_name(Scope::broker, std::string(100'000, 'x')) == std::nullopt);

@@ -35,7 +35,7 @@ TEST_CASE("value: sizes take plain numbers and suffixes of 1024 and 1000", "[con
 TEST_CASE("value: sizes that mean nothing are refused", "[config][value]") {
   for (const std::string_view text :
        {"", "MiB", "1 2", "1x", "1.5g", "-1k", "1kk", "1k1", "1KiBs", "0x10", "+-1", "+", "1e3",
-        "9223372036854775808", "8388608t", "7d"}) {
+        "9223372036854775808", "8388608t", "16777216t", "7d"}) {
     INFO(text);
     CHECK(read(kBytes, text) == "refused");
   }
