@@ -95,7 +95,10 @@ void ClassicGroup::undo_rejoin(const GroupWrite::StaticRejoin& rejoin, ErrorCode
   const auto found = members_.find(rejoin.member_id);
   if (state_ != GroupState::stable || found == members_.end()) return;
   if (found->second.join_token != rejoin.token) return;
-  refuse_join(found->second, error, out);
+  // Without an id: the new one is void, and a client that came back with it would be fenced.
+  protocol::JoinGroupResponse response;
+  response.error_code = error;
+  answer_join(found->second, std::move(response), out);
   count_protocols(found->second, -1);
   GroupMember& member = rename_member(rejoin.member_id, rejoin.before.id);
   member = rejoin.before;
