@@ -44,7 +44,7 @@ struct Consumer::State {
   void commit_if_due();
   net::Awaitable<void> auto_commit(PartitionOffsets offsets);
   net::Awaitable<std::optional<ClientError>> follow_group();
-  net::Awaitable<void> let_go(bool lost);
+  net::Awaitable<void> let_go(bool lost, Instant deadline);
   template <class Taken>
   net::Awaitable<Outcome<Taken>> poll(Outcome<Taken> (State::*take)(), Instant deadline);
   Outcome<std::vector<ConsumedRecord>> take_records() {
@@ -147,11 +147,11 @@ net::Awaitable<void> Consumer::State::auto_commit(PartitionOffsets offsets) {
 }
 
 /// Gives the partitions back, or only says that they are gone.
-net::Awaitable<void> Consumer::State::let_go(bool lost) {
+net::Awaitable<void> Consumer::State::let_go(bool lost, Instant deadline) {
   auto held = core.assignment();
   if (held.empty()) co_return;
   if (!lost && options.auto_commit) {
-    const auto deadline = client.now() + options.auto_commit_interval;
+    // Should it fail, whoever gets the partitions reads some records again.
     static_cast<void>(co_await session->commit(core.positions(), deadline));
   }
   const auto& callback = lost ? options.on_lost : options.on_revoked;
@@ -163,7 +163,7 @@ net::Awaitable<void> Consumer::State::let_go(bool lost) {
 net::Awaitable<std::optional<ClientError>> Consumer::State::follow_group() {
   if (auto error = session->take_error()) co_return error;
   if (session->wants_join()) {
-    co_await let_go(session->lost());
+    co_await let_go(session->lost(), client.now() + options.auto_commit_interval);
     session->join();
   }
   auto assignment = session->take_assignment();
@@ -328,7 +328,7 @@ std::optional<std::int32_t> Consumer::generation() const {
 net::Awaitable<void> Consumer::stop(Instant deadline) {
   State& s = *state_;
   if (s.session) {
-    co_await s.let_go(s.session->lost());
+    co_await s.let_go(s.session->lost(), deadline);
     if (!s.options.group_instance_id) co_await s.session->leave(deadline);
   }
   s.stopped = true;
