@@ -25,6 +25,7 @@ Result<RetentionReport> PartitionLog::apply_retention(Timestamp now, Offset high
   if (const auto ready = ready_to_append(); !ready) return ready.error();
   now_ = std::max(now_, now);
   if (const auto written = write(); !written) return written.error();
+  (void)producers_.last_stable(high_watermark);  // forgets transactions that are long complete
   RetentionReport report;
   std::uint64_t size = size_bytes();
   std::size_t count = 0;

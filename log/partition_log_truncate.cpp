@@ -72,11 +72,14 @@ Result<RecoveryPoint> PartitionLog::find_cut(Segment& segment, Offset end) const
 
 Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
   supersede_work();
-  const auto point = SyncPoint{to.offset}.encode();
+  // Lowered, never raised: what is not synced yet must not be promised on the way.
+  const auto point = SyncPoint{std::min(to.offset, synced_end_)}.encode();
   const std::array pieces{Bytes{point}};
   if (const auto written = sync_point_->write_at(pieces, 0); !written) return written.error();
   if (const auto synced = sync_point_->sync(); !synced) return synced.error();
-  if (recovery_point_.offset <= to.offset) return {};
+  // A checkpoint that is out may have moved the point on disk without having been reported.
+  const bool may_be_ahead = checkpoint_out_ && to.offset < synced_end_;
+  if (recovery_point_.offset <= to.offset && !may_be_ahead) return {};
   if (const auto written = files_.write_atomically(dir_ / kRecoveryPointFile, to.encode());
       !written)
     return written.error();

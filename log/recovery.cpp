@@ -48,11 +48,8 @@ Result<void> LogRecovery::prepare_folder() {
   Files& files = log_.files_;
   const auto there = files.exists(log_.dir_);
   if (!there) return there.error();
-  if (!*there) {
+  if (!*there)
     if (const auto made = files.create_directories(log_.dir_); !made) return made.error();
-    if (const auto synced = files.sync_directory(log_.dir_.parent_path()); !synced)
-      return synced.error();
-  }
   const auto entries = files.list(log_.dir_);
   if (!entries) return entries.error();
   for (const DirectoryEntry& entry : *entries) {
@@ -325,6 +322,9 @@ Result<void> LogRecovery::settle() {
   if (!sync_point) return sync_point.error();
   log_.sync_point_ = *sync_point;
   if (log_start_missing_) {
+    // A new log, or one whose creation was interrupted: the folder itself may not be durable yet.
+    if (const auto synced = files.sync_directory(log_.dir_.parent_path()); !synced)
+      return synced.error();
     const auto saved = log_.save_log_start(log_.log_start_, log_.has_gaps_);
     if (!saved) return saved.error();
   } else if (changed_ || *stale || !report_.clean) {
