@@ -1,0 +1,78 @@
+#include "broker/data_directory.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "protocol/record/builder.hpp"
+#include "tests/support/memory_files.hpp"
+
+namespace millrace::broker {
+namespace {
+
+struct NoDamage final : log::DamageSink {
+  void damaged(const log::Damage& damage) override { FAIL(damage); }
+};
+
+TEST_CASE("data directory: a new one is made this node's, and recognised later", "[broker]") {
+  sim::MemoryFiles files;
+  SeededRng rng{1};
+  REQUIRE(files.create_directories("data"));
+  const auto first = identify(files, "data", BrokerId{4}, rng);
+  REQUIRE(std::holds_alternative<Identity>(first));
+  const auto again = identify(files, "data", BrokerId{4}, rng);
+  REQUIRE(std::get<Identity>(again).cluster_id == std::get<Identity>(first).cluster_id);
+  REQUIRE(Uuid::parse(std::get<Identity>(first).cluster_id));
+}
+
+TEST_CASE("data directory: that of another node is refused, naming both", "[broker]") {
+  sim::MemoryFiles files;
+  SeededRng rng{1};
+  REQUIRE(files.create_directories("data"));
+  identify(files, "data", BrokerId{4}, rng);
+  const auto other = identify(files, "data", BrokerId{5}, rng);
+  const auto& failure = std::get<StartFailure>(other);
+  CHECK(failure.message.find("node.id 4") != std::string::npos);
+  CHECK(failure.message.find("node.id 5") != std::string::npos);
+}
+
+TEST_CASE("data directory: the folder of a deleted topic is not taken for the new one's",
+          "[broker]") {
+  sim::MemoryFiles files;
+  SeededRng rng{1};
+  NoDamage sink;
+  const TopicId old_topic = rng.uuid();
+  const TopicId new_topic = rng.uuid();
+  const auto open = [&](TopicId topic) {
+    auto opened = open_partition_log(files, "data/t-0", topic, {}, Timestamp{0}, sink);
+    REQUIRE(opened.has_value());
+    return std::move(opened->log);
+  };
+  protocol::BatchBuilder builder;
+  builder.add(Timestamp{1}, as_bytes("k"), as_bytes("v"));
+  const auto batch = builder.build();
+  {
+    const auto log = open(old_topic);
+    REQUIRE(log->append(*batch, LeaderEpoch{0}, std::nullopt));
+    REQUIRE(log->sync_now());
+    REQUIRE(log->close());
+  }
+  CHECK(open(old_topic)->log_end() == Offset{1});
+  CHECK(open(new_topic)->log_end() == Offset{0});
+  CHECK(open(new_topic)->log_end() == Offset{0});
+}
+
+TEST_CASE("data directory: what was set aside goes at the next start", "[broker]") {
+  sim::MemoryFiles files;
+  SeededRng rng{1};
+  REQUIRE(files.create_directories("data/t-0"));
+  REQUIRE(files.create_directories("data/u-0"));
+  REQUIRE(set_aside(files, "data/t-0", rng.uuid()));
+  CHECK_FALSE(*files.exists("data/t-0"));
+  REQUIRE(files.list("data")->size() == 2);
+  REQUIRE(sweep_deleted(files, "data"));
+  const auto left = files.list("data");
+  REQUIRE(left->size() == 1);
+  CHECK(left->front().name == "u-0");
+}
+
+}  // namespace
+}  // namespace millrace::broker
