@@ -330,36 +330,55 @@ std::string_view first_unsupported(const T& from, std::int16_t version) {
 /// Encodes and decodes one message type in every version that it has. `Message::kFlexible` tells in
 /// which versions compact lengths and tagged sections are used. `version` must be one of
 /// `Message::kVersions`: callers check that first, since an unknown one has an answer of its own.
+///
+/// The members are defined outside the class, so that they are not inline: users of a message then
+/// call the one instantiation there is instead of compiling a copy of their own.
 template <class Message>
 struct MessageCodec {
   /// Reads one message. On failure `in` says what went wrong and in which field. Bytes behind the
   /// message are left unread.
-  static Result<Message> decode(Reader& in, std::int16_t version) {
-    Message message;
-    detail::read_struct(in, message, context(version));
-    if (!in.ok()) return in.error();
-    return message;
-  }
+  static Result<Message> decode(Reader& in, std::int16_t version);
   /// Writes one message behind whatever `out` has already. What the version has no room for is left
   /// out: see `check_version`. A string is cut at `kStringBytesMax`.
-  static void encode(Writer& out, const Message& message, std::int16_t version) {
-    detail::write_struct(out, message, context(version));
-  }
+  static void encode(Writer& out, const Message& message, std::int16_t version);
   /// Adds to `out` what `encode` will write.
-  static void measure(Sizer& out, const Message& message, std::int16_t version) {
-    detail::write_struct(out, message, context(version));
-  }
+  static void measure(Sizer& out, const Message& message, std::int16_t version);
   /// Name of the first field whose value cannot be said in this version; empty when all can. A
   /// field that is `ignorable` may be dropped and is never named.
-  static std::string_view check_version(const Message& message, std::int16_t version) {
-    return detail::first_unsupported(message, version);
-  }
+  static std::string_view check_version(const Message& message, std::int16_t version);
 
  private:
-  static detail::Context context(std::int16_t version) {
-    return {.version = version, .flexible = Message::kFlexible.contains(version)};
-  }
+  static detail::Context context(std::int16_t version);
 };
+
+template <class Message>
+Result<Message> MessageCodec<Message>::decode(Reader& in, std::int16_t version) {
+  Message message;
+  detail::read_struct(in, message, context(version));
+  if (!in.ok()) return in.error();
+  return message;
+}
+
+template <class Message>
+void MessageCodec<Message>::encode(Writer& out, const Message& message, std::int16_t version) {
+  detail::write_struct(out, message, context(version));
+}
+
+template <class Message>
+void MessageCodec<Message>::measure(Sizer& out, const Message& message, std::int16_t version) {
+  detail::write_struct(out, message, context(version));
+}
+
+template <class Message>
+std::string_view MessageCodec<Message>::check_version(const Message& message,
+                                                      std::int16_t version) {
+  return detail::first_unsupported(message, version);
+}
+
+template <class Message>
+detail::Context MessageCodec<Message>::context(std::int16_t version) {
+  return {.version = version, .flexible = Message::kFlexible.contains(version)};
+}
 
 }  // namespace millrace::protocol
 

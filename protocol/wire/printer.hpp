@@ -131,12 +131,17 @@ void print_value(TextPrinter& out, const T& value, std::int16_t version) {
 /// Prints one message type in every version that it has.
 template <class Message>
 struct Printer {
-  static std::string print(const Message& message, std::int16_t version, PrintStyle style) {
-    TextPrinter out{style};
-    detail::print_value(out, message, version);
-    return std::move(out).take();
-  }
+  static std::string print(const Message& message, std::int16_t version, PrintStyle style);
 };
+
+// Not inline, like the members of `MessageCodec`.
+template <class Message>
+std::string Printer<Message>::print(const Message& message, std::int16_t version,
+                                    PrintStyle style) {
+  TextPrinter out{style};
+  detail::print_value(out, message, version);
+  return std::move(out).take();
+}
 
 /// The fields of `message` that `version` has, as text.
 template <class Message>
