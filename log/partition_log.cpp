@@ -295,9 +295,9 @@ std::optional<CheckpointWork> PartitionLog::take_checkpoint() {
   work.sync_point_ = sync_point_;
   work.point_ = point.where;
   const auto add_snapshot = [&](Offset offset, std::vector<std::byte> bytes) {
-    if (snapshots_.offsets().contains(offset)) return;
     work.small_files_.push_back({snapshots_.path(offset), std::move(bytes)});
-    work.snapshots_.push_back(offset);
+    // Known from now on, so that a truncation removes it even if nobody reported that it is there.
+    snapshots_.add(offset);
   };
   // A snapshot must not speak of a log that may not survive: only up to the point.
   for (auto& [offset, bytes] : roll_snapshots_)
@@ -332,7 +332,6 @@ void PartitionLog::checkpointed(const CheckpointWork& work, Result<void> result)
       segment.offsets().persisted(index.entries_after);
     if (segment.closed()) segment.release_indexes();
   }
-  for (const Offset offset : work.snapshots_) snapshots_.add(offset);
   std::erase_if(roll_snapshots_,
                 [&](const auto& item) { return item.first <= recovery_point_.offset; });
   std::set<Offset> bases;

@@ -98,11 +98,15 @@ TimeLookup PartitionLog::plan_max_timestamp(Offset limit) const {
       stretch.newest = TimestampOffset{newest.batch, newest.timestamp, std::nullopt};
       stretch.target = newest.batch;
     } else {
-      // Every record before an entry's batch is older than that batch: the scan may begin there.
+      // Every record before an entry's batch is older than that batch, so the scan may begin there;
+      // but only at the entry before the last below the limit, for the last batch may reach over
+      // it.
+      Offset last = stretch.target;
       for (const TimeEntry& entry : segment->times().memory()) {
         const Offset batch = segment->base() + OffsetDelta{entry.relative_offset};
         if (batch >= lookup.limit_) break;
-        stretch.target = std::max(stretch.target, batch);
+        stretch.target = last;
+        last = std::max(last, batch);
       }
     }
     stretch.start = segment->start_for_offset(files_, stretch.target);

@@ -80,11 +80,9 @@ Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
   // A checkpoint that is out may have moved the point on disk without having been reported.
   const bool may_be_ahead = checkpoint_out_ && to.offset < synced_end_;
   if (recovery_point_.offset <= to.offset && !may_be_ahead) return {};
-  if (const auto written = files_.write_atomically(dir_ / kRecoveryPointFile, to.encode());
-      !written)
-    return written.error();
-  recovery_point_ = to;
-  return {};
+  // Never past the point that is known: up to there snapshots and leader epochs are on disk.
+  if (recovery_point_.offset > to.offset) recovery_point_ = to;
+  return files_.write_atomically(dir_ / kRecoveryPointFile, recovery_point_.encode());
 }
 
 Result<void> PartitionLog::remove_files_behind(Offset last_base) {

@@ -27,7 +27,7 @@ class ProducerSnapshots {
 
   explicit ProducerSnapshots(Path dir) : dir_{std::move(dir)} {}
 
-  /// Says that there is a snapshot file for `offset`.
+  /// Says that there is, or may soon be, a snapshot file for `offset`.
   void add(Offset offset) { offsets_.insert(offset); }
   [[nodiscard]] Path path(Offset offset) const;
   /// The newest sound one at or below `end`; nothing when there is none.

@@ -304,7 +304,8 @@ Result<void> LogRecovery::replay() {
 Result<void> LogRecovery::settle() {
   Files& files = log_.files_;
   log_.log_end_ = log_.written_end_ = log_.synced_end_ = end_;
-  log_.recovery_point_ = point_.value_or(RecoveryPoint{log_.segments_.front()->base(), {}, 0});
+  const Offset front = log_.segments_.front()->base();
+  log_.recovery_point_ = point_.value_or(RecoveryPoint{front, front, 0});
   report_.clean = point_ && point_->offset == end_ && !changed_ && report_.damages == 0;
   if (read_only_) {
     log_.state_ = LogState::read_only;

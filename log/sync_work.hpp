@@ -79,7 +79,6 @@ class CheckpointWork {
   std::uint64_t generation_ = 0;
   std::vector<IndexWrite> indexes_;
   std::vector<SmallFile> small_files_;  // written in order; the recovery point is the last
-  std::vector<Offset> snapshots_;       // offsets of the snapshots among them
   std::shared_ptr<File> sync_point_;
   RecoveryPoint point_;
 };

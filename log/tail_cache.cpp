@@ -17,7 +17,7 @@ constexpr std::size_t kChunkBytesMax = 256U << 10;
 void TailCache::add_chunk(std::size_t batch_bytes) {
   const std::size_t grown = chunks_.empty() ? kChunkBytesMin : chunks_.back().capacity * 2;
   const std::size_t capacity =
-      std::max(batch_bytes, std::clamp(grown, kChunkBytesMin, kChunkBytesMax));
+      std::max(batch_bytes, std::clamp(grown, kChunkBytesMin, chunk_bytes_max_));
   chunks_.push_back({std::make_shared_for_overwrite<std::byte[]>(capacity), capacity, 0, 0});
   memory_bytes_ += capacity;
 }
@@ -105,6 +105,8 @@ void TailCache::set_written(Offset end) {
 }
 
 void TailCache::trim(std::uint64_t bytes_max) {
+  chunk_bytes_max_ = static_cast<std::size_t>(
+      std::clamp<std::uint64_t>(bytes_max / 4, kChunkBytesMin, kChunkBytesMax));
   while (!chunks_.empty() && memory_bytes_ > bytes_max && chunks_.front().batches <= written_) {
     const Chunk& oldest = chunks_.front();
     entries_.erase(entries_.begin(),

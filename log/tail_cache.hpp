@@ -36,7 +36,8 @@ class TailCache {
   void set_written(Offset end);
   [[nodiscard]] std::uint64_t unwritten_bytes() const { return unwritten_bytes_; }
 
-  /// Drops the oldest chunks while there is more memory than `bytes_max` and they are written.
+  /// Drops the oldest chunks while there is more memory than `bytes_max` and they are written. New
+  /// chunks are kept small against the same bound, so that dropping one leaves most of the rest.
   void trim(std::uint64_t bytes_max);
   /// Drops batches that reach past `end`. They must be written.
   void truncate_to(Offset end);
@@ -66,6 +67,7 @@ class TailCache {
   std::deque<Entry> entries_;  // oldest first, in the order of the chunks
   std::size_t written_ = 0;    // entries_ below are written
   std::size_t staged_bytes_ = 0;
+  std::size_t chunk_bytes_max_ = 4U << 10;
   std::uint64_t unwritten_bytes_ = 0;
   std::uint64_t memory_bytes_ = 0;
 };

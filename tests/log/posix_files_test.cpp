@@ -1,0 +1,115 @@
+#include "log/posix_files.hpp"
+
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <string>
+
+#include "log/errc.hpp"
+#include "tests/log/log_fixture.hpp"
+
+namespace millrace::log {
+namespace {
+
+/// A directory of its own that goes with the test.
+class Scratch {
+ public:
+  Scratch() {
+    std::string name = (std::filesystem::temp_directory_path() / "millrace-log-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~Scratch() { std::filesystem::remove_all(path); }
+  std::filesystem::path path;
+};
+
+TEST_CASE("posix files: gathered writes of many pieces come back whole", "[log][posix]") {
+  const Scratch scratch;
+  PosixFiles files;
+  const auto file = files.open(scratch.path / "a", OpenMode::create_new).value();
+  std::string all;
+  std::vector<std::string> texts;
+  for (int i = 0; i < 2500; ++i) texts.push_back(i % 7 == 0 ? "" : std::to_string(i));
+  std::vector<Bytes> pieces;
+  for (const auto& text : texts) {
+    pieces.push_back(as_bytes(text));
+    all += text;
+  }
+  REQUIRE(file->write_at(pieces, 3));
+  REQUIRE(file->sync());
+  CHECK(file->size().value() == 3 + all.size());
+  std::vector<std::byte> back(all.size() + 10);
+  REQUIRE(file->read_at(back, 3).value() == all.size());
+  CHECK(as_text(Bytes{back}.first(all.size())) == all);
+  REQUIRE(file->truncate(5));
+  CHECK(file->read_at(back, 3).value() == 2);
+  CHECK(file->read_at(back, 100).value() == 0);
+  CHECK(file->descriptor().has_value());
+}
+
+TEST_CASE("posix files: modes and errors are those of the system", "[log][posix]") {
+  const Scratch scratch;
+  PosixFiles files;
+  const auto path = scratch.path / "a";
+  CHECK(files.open(path, OpenMode::read_only).error() ==
+        boost::system::errc::no_such_file_or_directory);
+  REQUIRE(files.open(path, OpenMode::create).has_value());
+  CHECK(files.open(path, OpenMode::create_new).error() == boost::system::errc::file_exists);
+  CHECK(files.exists(path).value());
+  REQUIRE(files.remove(path));
+  REQUIRE(files.remove(path));  // gone already
+  CHECK_FALSE(files.exists(path).value());
+  CHECK(files.list(scratch.path / "none").has_error());
+  CHECK(files.space_available(scratch.path).value() > 0);
+}
+
+TEST_CASE("posix files: directories list by name and small files are replaced", "[log][posix]") {
+  const Scratch scratch;
+  PosixFiles files;
+  REQUIRE(files.create_directories(scratch.path / "d" / "e"));
+  REQUIRE(files.write_atomically(scratch.path / "b", as_bytes("one")));
+  REQUIRE(files.write_atomically(scratch.path / "b", as_bytes("2")));
+  CHECK(as_text(files.read_all(scratch.path / "b").value()) == "2");
+  const auto entries = files.list(scratch.path).value();
+  REQUIRE(entries.size() == 2);
+  CHECK(entries[0] == DirectoryEntry{"b", false});
+  CHECK(entries[1] == DirectoryEntry{"d", true});
+  REQUIRE(files.remove_all(scratch.path / "d"));
+  CHECK(files.list(scratch.path).value().size() == 1);
+}
+
+TEST_CASE("posix files: a locked directory is refused until it is given back", "[log][posix]") {
+  const Scratch scratch;
+  PosixFiles files;
+  auto held = files.lock_directory(scratch.path);
+  REQUIRE(held.has_value());
+  CHECK(files.lock_directory(scratch.path).error() == make_error_code(Errc::directory_in_use));
+  held->reset();
+  CHECK(files.lock_directory(scratch.path).has_value());
+}
+
+TEST_CASE("posix files: a log lives on them", "[log][posix]") {
+  const Scratch scratch;
+  PosixFiles files;
+  const auto dir = scratch.path / "orders-0";
+  for (int round = 0; round < 3; ++round) {
+    DamageList damage;
+    auto opened = PartitionLog::open(files, dir, LogFixture::small_config(), kNow, damage);
+    REQUIRE(opened.has_value());
+    CHECK(damage.all.empty());
+    CHECK(opened->report.clean == (round > 0));
+    PartitionLog& log = *opened->log;
+    CHECK(log.log_end() == Offset{60 * round});
+    for (int i = 0; i < 20; ++i) {
+      REQUIRE(log.append(batch_of({.records = 3}), LeaderEpoch{0}, std::nullopt).has_value());
+      REQUIRE(log.sync_now());
+    }
+    Offset from{0};
+    while (from < log.log_end()) from = log.read({from, log.log_end(), 500, true}).value().next;
+    REQUIRE(log.close());
+  }
+}
+
+}  // namespace
+}  // namespace millrace::log
