@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "broker/settings.hpp"
+#include "broker/strangers.hpp"
 #include "config/broker_config.hpp"
 #include "log/files.hpp"
 #include "protocol/base/clock.hpp"
@@ -25,8 +26,8 @@ struct World {
   std::vector<net::Scheduler*> schedulers;  // one per shard; the first also runs the controller
 };
 
-/// What every part of one broker may look at: fixed once the broker has started, so it is read from
-/// all shards without a lock. Owned by `Broker`.
+/// What every part of one broker may look at: fixed once the broker has started (the limiter of log
+/// lines excepted), so it is read from all shards without a lock. Owned by `Broker`.
 struct Node {
   Node(World w, config::BrokerConfig c);
   ~Node();
@@ -39,6 +40,7 @@ struct Node {
   config::BrokerConfig config;
   BrokerSettings settings;
   CatalogueRules rules;
+  LogLimiter log_limiter{std::chrono::seconds{10}};
   std::string cluster_id;
   std::filesystem::path data_dir;
   std::vector<std::unique_ptr<Shard>> shards;

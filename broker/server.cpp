@@ -61,7 +61,7 @@ net::Awaitable<void> Server::accept_loop(Door& door) {
 bool Server::admit(const net::Connection& connection) {
   const std::string& host = connection.peer().host;
   const auto refuse = [&](std::string_view setting, std::int64_t limit) {
-    const auto verdict = shard_.log_limiter().ask(setting, shard_.now());
+    const auto verdict = shard_.node().log_limiter.ask(setting, shard_.now());
     if (verdict.allowed) {
       spdlog::warn("connection from {} refused: {} is {}", fmt::streamed(connection.peer()),
                    setting, limit);

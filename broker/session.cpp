@@ -203,7 +203,7 @@ void Session::close_if_idle(Instant now) {
 }
 
 void Session::refuse_stranger() {
-  const auto verdict = shard_.log_limiter().ask("stranger", shard_.now());
+  const auto verdict = shard_.node().log_limiter.ask("stranger", shard_.now());
   if (!verdict.allowed) return;
   spdlog::warn("connection from {} on listener {} closed: {}{}", fmt::streamed(info_.peer),
                info_.listener, describe_stranger(buffer_.pending()),
@@ -211,7 +211,7 @@ void Session::refuse_stranger() {
 }
 
 void Session::log_bad_request(std::string_view what) {
-  const auto verdict = shard_.log_limiter().ask("bad request", shard_.now());
+  const auto verdict = shard_.node().log_limiter.ask("bad request", shard_.now());
   if (!verdict.allowed) return;
   spdlog::warn("connection from {} on listener {} closed: it sent {}{}", fmt::streamed(info_.peer),
                info_.listener, what,

@@ -61,6 +61,9 @@ GroupSettings group_settings(const config::BrokerConfig& config) {
   return groups;
 }
 
+/// A batch is decompressed on its shard's thread, so a bomb holds up its neighbours for as long as
+/// this many bytes take: about 0.1 s.
+constexpr std::size_t kDecompressedBytesMax = std::size_t{64} << 20;
 constexpr auto kForever = std::chrono::duration_cast<milliseconds>(std::chrono::hours{24 * 36500});
 
 }  // namespace
@@ -81,6 +84,7 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
       auto_create_topics{config.get_bool("auto.create.topics.enable")},
       offsets_partitions{config.get_int("offsets.topic.num.partitions")},
       offsets_segment_bytes{config.get_int("offsets.topic.segment.bytes")},
+      tail_cache_bytes{config.get_long("tail.cache.bytes")},
       retention_check_interval{ms(config, "log.retention.check.interval.ms")},
       checkpoint_interval{ms(config, "log.flush.offset.checkpoint.interval.ms")},
       groups{group_settings(config)} {
@@ -124,6 +128,7 @@ PartitionSettings partition_settings(const config::BrokerConfig& config,
   rules.after_max = topic.timestamp_after_max.value_or(milliseconds::max());
   rules.max_message_bytes = topic.max_message_bytes;
   rules.segment_bytes = topic.segment_bytes;
+  rules.decompressed_bytes_max = kDecompressedBytesMax;
   rules.target_codec = target_codec(topic.compression);
   rules.target_level = target_level(topic);
 
@@ -132,6 +137,13 @@ PartitionSettings partition_settings(const config::BrokerConfig& config,
   settings.flush_ms = topic.flush_interval.value_or(milliseconds::max());
   settings.min_insync_replicas = topic.min_insync_replicas;
   return settings;
+}
+
+std::uint64_t tail_cache_share(const BrokerSettings& settings, std::size_t partitions) {
+  constexpr std::uint64_t kShareMax = std::uint64_t{4} << 20;  // more serves no reader at the tail
+  const auto total =
+      static_cast<std::uint64_t>(std::max<std::int64_t>(settings.tail_cache_bytes, 0));
+  return std::min(total / std::max<std::size_t>(partitions, 1), kShareMax);
 }
 
 std::optional<std::string> CatalogueRules::check_topic(std::string_view key,

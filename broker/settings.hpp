@@ -29,6 +29,7 @@ struct BrokerSettings {
   bool auto_create_topics;
   std::int32_t offsets_partitions;
   std::int64_t offsets_segment_bytes;
+  std::int64_t tail_cache_bytes;  // of all partitions together
   std::chrono::milliseconds retention_check_interval;
   std::chrono::milliseconds checkpoint_interval;  // syncs of partitions that nobody waits for
   GroupSettings groups;
@@ -40,6 +41,9 @@ struct BrokerSettings {
 PartitionSettings partition_settings(const config::BrokerConfig& config,
                                      const replication::ConfigOverrides& overrides,
                                      std::uint64_t seed);
+
+/// Each partition's part of the memory for recently written batches, when there are `partitions`.
+std::uint64_t tail_cache_share(const BrokerSettings& settings, std::size_t partitions);
 
 /// The controller's view of settings, on top of the catalogue.
 class CatalogueRules final : public replication::ConfigRules {

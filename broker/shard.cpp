@@ -50,7 +50,6 @@ Shard::Shard(Node& node, std::size_t index, net::Scheduler& scheduler)
       deadlines_{scheduler},
       tasks_{scheduler.executor()},
       stop_tasks_{scheduler.executor()},
-      log_limiter_{std::chrono::seconds{10}},
       image_{std::make_shared<replication::MetadataImage>()},
       fetch_sessions_{std::make_unique<FetchSessions>(node.settings.fetch_sessions_max, index)},
       groups_{std::make_unique<GroupService>(*this)},
@@ -87,6 +86,7 @@ void Shard::adopt(replication::ImagePtr image, std::move_only_function<void()> d
   opening->done = std::move(done);
   const auto before = std::exchange(image_, std::move(image));
   retire_missing(*image_, opening);
+  share_tail_cache();
   for (const auto& [name, topic] : before->topics()) {
     if (!image_->topic(topic->id)) groups_->topic_deleted(name);
   }
@@ -99,7 +99,7 @@ void Shard::adopt(replication::ImagePtr image, std::move_only_function<void()> d
       if (&node_.owner_of(topic->id, index) != this) continue;
       if (const auto partition = find(topic->id, index)) {
         if (settings_changed) {
-          partition->set_settings(partition_settings(node_.config, topic->configs, i));
+          partition->set_settings(settings_of(*topic, index));
         }
       } else if (!known || i >= known->partitions.size()) {
         open_partition(*topic, index, opening);
@@ -107,6 +107,27 @@ void Shard::adopt(replication::ImagePtr image, std::move_only_function<void()> d
     }
   }
   opening->one_less();
+}
+
+PartitionSettings Shard::settings_of(const replication::TopicImage& topic,
+                                     PartitionIndex index) const {
+  auto settings =
+      partition_settings(node_.config, topic.configs, static_cast<std::uint64_t>(index.value));
+  settings.log.tail_cache_bytes = tail_cache_share_;
+  return settings;
+}
+
+void Shard::share_tail_cache() {
+  std::size_t partitions = 0;
+  for (const auto& [name, topic] : image_->topics()) partitions += topic->partitions.size();
+  const auto share = tail_cache_share(node_.settings, partitions);
+  if (share == tail_cache_share_) return;
+  tail_cache_share_ = share;
+  for (const auto& [place, partition] : partitions_) {
+    auto settings = partition->settings();
+    settings.log.tail_cache_bytes = share;
+    partition->set_settings(std::move(settings));
+  }
 }
 
 void Shard::retire_missing(const replication::MetadataImage& image,
@@ -158,8 +179,7 @@ void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex 
                            const std::shared_ptr<Opening>& opening) {
   ++opening->left;
   const TopicPartition name{topic.name, index};
-  const auto settings =
-      partition_settings(node_.config, topic.configs, static_cast<std::uint64_t>(index.value));
+  const auto settings = settings_of(topic, index);
   const auto epoch = topic.partitions[static_cast<std::size_t>(index.value)].leader_epoch;
   const auto directory = node_.data_dir / fmt::format("{}", fmt::streamed(name));
   on_pool(

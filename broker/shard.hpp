@@ -10,7 +10,6 @@
 #include "broker/deadlines.hpp"
 #include "broker/node.hpp"
 #include "broker/partition.hpp"
-#include "broker/strangers.hpp"
 #include "protocol/net/net.hpp"
 #include "replication/controller/image.hpp"
 
@@ -36,7 +35,6 @@ class Shard {
   [[nodiscard]] Timestamp wall() const { return scheduler_.clock().wall(); }
   [[nodiscard]] Deadlines& deadlines() { return deadlines_; }
   [[nodiscard]] net::TaskGroup& tasks() { return tasks_; }
-  [[nodiscard]] LogLimiter& log_limiter() { return log_limiter_; }
   [[nodiscard]] FetchSessions& fetch_sessions() { return *fetch_sessions_; }
   [[nodiscard]] GroupService& groups() { return *groups_; }
 
@@ -83,6 +81,10 @@ class Shard {
   };
   struct Opening;
 
+  /// The topic's settings, with this partition's share of the tail cache.
+  [[nodiscard]] PartitionSettings settings_of(const replication::TopicImage& topic,
+                                              PartitionIndex index) const;
+  void share_tail_cache();
   void open_partition(const replication::TopicImage& topic, PartitionIndex index,
                       const std::shared_ptr<Opening>& opening);
   void retire_missing(const replication::MetadataImage& image,
@@ -111,7 +113,6 @@ class Shard {
   Deadlines deadlines_;
   net::TaskGroup tasks_;
   net::TaskGroup stop_tasks_;
-  LogLimiter log_limiter_;
   replication::ImagePtr image_;
   std::unordered_map<Place, std::shared_ptr<Partition>, PlaceHash> partitions_;
   std::vector<std::shared_ptr<Partition>> turn_;  // appended to in this turn of the loop
@@ -122,6 +123,7 @@ class Shard {
   std::size_t pool_work_ = 0;  // on its way through the pool
   net::Event pool_idle_;
   net::Event sessions_gone_;
+  std::uint64_t tail_cache_share_ = 0;  // of each partition; shrinks as partitions are added
   bool stopping_ = false;
 };
 

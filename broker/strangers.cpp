@@ -42,6 +42,7 @@ std::string escaped(std::string_view text, std::size_t length_max) {
 }
 
 LogLimiter::Verdict LogLimiter::ask(std::string_view key, Instant now) {
+  const std::scoped_lock lock{mutex_};
   if (entries_.size() >= kKeysMax) entries_.clear();
   const auto found = entries_.find(key);
   if (found == entries_.end()) {

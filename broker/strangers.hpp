@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,9 @@ std::string describe_stranger(Bytes first_bytes);
 /// with "..." behind `length_max` characters.
 std::string escaped(std::string_view text, std::size_t length_max = 120);
 
-/// Lets one line per key and interval through, and counts what it held back. Not thread-safe.
+/// Lets one line per key and interval through, and counts what it held back. One serves the whole
+/// broker, so that a flood is one line and not one per shard; it is asked on the way to a log line
+/// only, and safe from any thread.
 class LogLimiter {
  public:
   explicit LogLimiter(std::chrono::nanoseconds interval) : interval_{interval} {}
@@ -35,6 +38,7 @@ class LogLimiter {
     std::uint64_t held_back = 0;
   };
   std::chrono::nanoseconds interval_;
+  std::mutex mutex_;
   std::map<std::string, Entry, std::less<>> entries_;
 };
 

@@ -46,6 +46,9 @@ constexpr Effect no_effect(std::string_view reason) {
 
 inline constexpr Effect kUsed{};
 inline constexpr Effect kNotServed = no_effect("not served by this version");
+inline constexpr Effect kRecoveryPool = no_effect("logs are recovered by the disk.threads");
+inline constexpr Effect kStartIsDurable =
+    no_effect("a moved start of a partition is on the disk before it is answered");
 inline constexpr Effect kCluster =
     no_effect("not served by this version, which runs no cluster of several brokers");
 inline constexpr Effect kCompaction = no_effect("log compaction is not served by this version");
