@@ -15,7 +15,8 @@ struct LogConfig {
   using Milliseconds = std::chrono::milliseconds;
   friend bool operator==(const LogConfig&, const LogConfig&) = default;
 
-  /// A segment never grows past this, one batch larger than it excepted (`segment.bytes`).
+  /// A segment never grows past this (`segment.bytes`); a larger batch is refused from a producer
+  /// and gets a segment of its own when it comes from a leader.
   std::uint64_t segment_bytes = std::uint64_t{1} << 30;
   /// Longest span of record time in one segment (`segment.ms`).
   Milliseconds segment_ms = std::chrono::hours{24 * 7};

@@ -37,6 +37,7 @@ void LogRecovery::report(Damage damage) {
 Result<RecoveryReport> LogRecovery::run() {
   if (const auto done = prepare_folder(); !done) return done.error();
   if (const auto done = read_points(); !done) return done.error();
+  if (const auto done = drop_obsolete(); !done) return done.error();
   if (const auto done = read_segments(); !done) return done.error();
   if (const auto done = finish_segments(); !done) return done.error();
   if (const auto done = replay(); !done) return done.error();
@@ -90,6 +91,26 @@ Result<void> LogRecovery::read_points() {
   if (*synced)
     if (const auto decoded = SyncPoint::decode(**synced))
       synced_ = std::max(synced_, decoded->offset);
+  return {};
+}
+
+/// Retention makes the log's start durable and then renames files; a crash may undo any of the
+/// renames, so what is left below the start may have holes and says nothing.
+Result<void> LogRecovery::drop_obsolete() {
+  if (log_start_missing_) return {};
+  const auto entries = log_.files_.list(log_.dir_);
+  if (!entries) return entries.error();
+  while (bases_.size() > 1 && bases_[1] <= log_.log_start_) bases_.erase(bases_.begin());
+  if (bases_.empty()) return {};
+  for (const DirectoryEntry& entry : *entries) {
+    for (const std::string_view suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix}) {
+      const auto base = parse_file_name(entry.name, suffix);
+      if (!base || *base >= bases_.front()) continue;
+      const auto removed = log_.files_.remove(log_.dir_ / entry.name);
+      if (!removed) return removed.error();
+      changed_ = true;
+    }
+  }
   return {};
 }
 

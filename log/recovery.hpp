@@ -42,6 +42,7 @@ class LogRecovery {
 
   Result<void> prepare_folder();
   Result<void> read_points();
+  Result<void> drop_obsolete();
   Result<void> read_segments();
   Result<std::optional<Bad>> read_segment(Segment& segment, std::optional<Offset> following);
   Result<bool> restore(Segment& segment, const TrustedPart& trusted);
