@@ -98,6 +98,7 @@ void Partition::expire_waiters(Instant now) {
 }
 
 void Partition::write() {
+  in_turn_ = false;
   if (offline()) return;
   if (const auto written = log_->write(); !written) {
     fail_waiters(ErrorCode::kafka_storage_error);
@@ -113,7 +114,7 @@ std::optional<log::SyncWork> Partition::take_sync(Instant now) {
   const bool due =
       settings_.flush_sync || sync_wanted_ ||
       log_->written_end().value - log_->synced_end().value >= settings_.flush_messages ||
-      now - *unsynced_since_ >= settings_.flush_ms;
+      (settings_.flush_ms && now - *unsynced_since_ >= *settings_.flush_ms);
   if (!due) return std::nullopt;
   auto work = log_->take_sync();
   if (work) {

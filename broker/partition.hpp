@@ -3,6 +3,9 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "log/partition_log.hpp"
@@ -18,7 +21,7 @@ struct PartitionSettings {
   protocol::ProduceRules rules;  // `produce_version` is the request's
   bool flush_sync = true;        // acknowledge what is synced; otherwise what is written
   std::int64_t flush_messages = std::numeric_limits<std::int64_t>::max();  // when not flush_sync
-  std::chrono::milliseconds flush_ms = std::chrono::milliseconds::max();   // likewise
+  std::optional<std::chrono::milliseconds> flush_ms;                       // likewise
   std::int32_t min_insync_replicas = 1;
 };
 
@@ -66,6 +69,8 @@ class Partition {
   /// Answers waiters whose deadline has passed with `request_timed_out`.
   void expire_waiters(Instant now);
 
+  /// True for the first to ask since the last `write`: the partition joins the turn's writes.
+  bool join_turn() { return !std::exchange(in_turn_, true); }
   /// Writes what was appended. The owner calls it once per turn of its loop.
   void write();
   /// The next sync to run on a pool thread, if there is something to sync and none under way.
@@ -124,6 +129,7 @@ class Partition {
   std::deque<Waiter> waiters_;  // ascending `end`
   std::vector<std::shared_ptr<ReadWaiter>> readers_;
   std::size_t readers_live_ = 0;  // after the last prune; doubles as the mark for the next
+  bool in_turn_ = false;          // something was appended since the last `write`
   std::size_t work_out_ = 0;
   std::move_only_function<void()> on_idle_;
   bool sync_wanted_ = false;

@@ -225,8 +225,8 @@ void Shard::pool_work_done() {
 }
 
 void Shard::appended(const std::shared_ptr<Partition>& partition) {
+  if (!partition->join_turn()) return;
   const bool first = turn_.empty();
-  if (std::ranges::find(turn_, partition) != turn_.end()) return;
   turn_.push_back(partition);
   // Runs behind everything that is ready now, so one write serves all that this turn brings.
   if (first) scheduler_.post([this] { end_turn(); });

@@ -13,6 +13,10 @@ std::vector<std::byte> frame_of(std::size_t size, std::uint8_t fill) {
   return bytes;
 }
 
+bool is_all(Bytes bytes, std::byte value) {
+  return std::ranges::all_of(bytes, [value](std::byte b) { return b == value; });
+}
+
 /// Feeds `bytes` in one go, as far as the buffer takes them.
 std::size_t feed(FrameBuffer& buffer, Bytes bytes) {
   const auto space = buffer.space();
@@ -43,7 +47,7 @@ TEST_CASE("frame buffer: frames come out whole and in order, however the bytes a
       while (auto frame = buffer.next()) {
         REQUIRE(seen < sizes.size());
         REQUIRE(frame->size() == sizes[seen]);
-        for (const std::byte b : frame->view()) REQUIRE(b == static_cast<std::byte>(seen));
+        REQUIRE(is_all(frame->view(), static_cast<std::byte>(seen)));
         if (rng.chance(1, 2)) held.push_back(*frame);
         ++seen;
       }
@@ -64,7 +68,7 @@ TEST_CASE("frame buffer: a frame that is held keeps its bytes while more is rece
     while (buffer.next()) {
     }
   }
-  for (const std::byte b : held->view()) REQUIRE(b == std::byte{7});
+  REQUIRE(is_all(held->view(), std::byte{7}));
 }
 
 TEST_CASE("frame buffer: a size is refused when negative or above the bound, and stays refused",
