@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "tools/commands/commands.hpp"
+#include "tools/commands/produce_run.hpp"
+#include "tools/options.hpp"
+
+namespace millrace::tools {
+namespace {
+
+struct Given {
+  std::string topic;
+  std::string format = "%v\\n";
+  std::optional<std::string> key;
+  std::optional<std::int32_t> partition;
+  protocol::Codec codec = protocol::Codec::none;
+  clients::Acks acks = clients::Acks::all;
+  std::vector<std::string> headers;
+  bool tombstones = false;
+};
+
+clients::Outcome<ProducePlan> plan_of(const Given& given) {
+  auto format = InputFormat::parse(given.format);
+  if (!format) return format.error();
+  ProducePlan plan{.topic = given.topic,
+                   .format = std::move(*format),
+                   .key = given.key,
+                   .tombstones = given.tombstones};
+  if (given.partition) plan.partition = PartitionIndex{*given.partition};
+  for (const auto& text : given.headers) {
+    const auto equals = text.find('=');
+    if (equals == std::string::npos)
+      return usage_error(fmt::format("'{}' is not a header of the form name=value", text));
+    plan.headers.push_back({.key = text.substr(0, equals), .value = text.substr(equals + 1)});
+  }
+  plan.options.acks = given.acks;
+  plan.options.idempotent = given.acks == clients::Acks::all;
+  plan.options.codec = given.codec;
+  plan.options.batch_bytes = std::size_t{256} << 10;
+  return plan;
+}
+
+ExitCode run(const Context& context, const Given& given) {
+  const auto plan = plan_of(given);
+  if (!plan) return context.fail(plan.error());
+  const auto work = [&](clients::Client& client, net::AsioScheduler& scheduler) {
+    return produce(context, client, scheduler, *plan);
+  };
+  return with_cluster(context, work, {.allow_auto_topic_creation = true});
+}
+
+}  // namespace
+
+void add_produce(CLI::App& root, Action& action) {
+  auto* const verb = root.add_subcommand("produce", "Send records read from stdin, one per line");
+  const auto given = std::make_shared<Given>();
+  verb->add_option("TOPIC,-t,--topic", given->topic, "Where to")->required();
+  verb->add_option(
+          "-f,--format", given->format,
+          "How records are read: %k key, %v value, %h headers, %p partition, %T timestamp, "
+          "with text between, as in '%k\\t%v\\n'")
+      ->type_name("FORMAT");
+  verb->add_option("-k,--key", given->key, "The key of every record");
+  verb->add_option("-p,--partition", given->partition, "The partition (by the key when left out)")
+      ->check(CLI::NonNegativeNumber.description(""))
+      ->type_name("N");
+  using protocol::Codec;
+  const std::map<std::string, Codec> codecs{{"none", Codec::none},
+                                            {"gzip", Codec::gzip},
+                                            {"snappy", Codec::snappy},
+                                            {"lz4", Codec::lz4},
+                                            {"zstd", Codec::zstd}};
+  verb->add_option("-z,--compression,--compression-codec", given->codec,
+                   "none, gzip, snappy, lz4 or zstd")
+      ->transform(CLI::CheckedTransformer(codecs, CLI::ignore_case).description(""))
+      ->type_name("CODEC");
+  add_many(*verb, "-H,--header", given->headers, "A header of every record; again for more")
+      ->type_name("NAME=VALUE");
+  using clients::Acks;
+  const std::map<std::string, Acks> acks{
+      {"all", Acks::all}, {"-1", Acks::all}, {"1", Acks::leader}, {"0", Acks::none}};
+  verb->add_option("--acks,--request-required-acks", given->acks,
+                   "Who must have a record: all in-sync replicas (all), the leader (1), nobody (0)")
+      ->transform(CLI::CheckedTransformer(acks).description(""))
+      ->type_name("ACKS");
+  verb->add_flag("-Z,--tombstone", given->tombstones, "An empty value is sent as null");
+  verb->callback([&action, given] {
+    action = [given](const Context& context) { return run(context, *given); };
+  });
+}
+
+}  // namespace millrace::tools
