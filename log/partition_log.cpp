@@ -308,6 +308,7 @@ std::optional<CheckpointWork> PartitionLog::take_checkpoint() {
   rolled_ = false;
   synced_since_checkpoint_ = 0;
   checkpoint_out_ = true;
+  point_may_be_ahead_ = true;
   return work;
 }
 
@@ -320,6 +321,7 @@ void PartitionLog::checkpointed(const CheckpointWork& work, Result<void> result)
     return;
   }
   recovery_point_ = work.point_;
+  point_may_be_ahead_ = false;
   for (const auto& index : work.indexes_) {
     const auto found = std::ranges::find(segments_, index.segment_base,
                                          [](const auto& segment) { return segment->base(); });

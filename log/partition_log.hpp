@@ -290,6 +290,8 @@ class PartitionLog {
   std::shared_ptr<WorkFence> fence_;
   bool sync_out_ = false;
   bool checkpoint_out_ = false;
+  // A checkpoint was handed out and not reported as done: the recovery point on disk may be its.
+  bool point_may_be_ahead_ = false;
   bool new_files_ = false;  // created since the last take_sync
   bool rolled_ = false;     // since the last checkpoint
   std::uint64_t unsynced_bytes_ = 0;

@@ -77,12 +77,13 @@ Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
   const std::array pieces{Bytes{point}};
   if (const auto written = sync_point_->write_at(pieces, 0); !written) return written.error();
   if (const auto synced = sync_point_->sync(); !synced) return synced.error();
-  // A checkpoint that is out may have moved the point on disk without having been reported.
-  const bool may_be_ahead = checkpoint_out_ && to.offset < synced_end_;
-  if (recovery_point_.offset <= to.offset && !may_be_ahead) return {};
+  if (recovery_point_.offset <= to.offset && !point_may_be_ahead_) return {};
   // Never past the point that is known: up to there snapshots and leader epochs are on disk.
   if (recovery_point_.offset > to.offset) recovery_point_ = to;
-  return files_.write_atomically(dir_ / kRecoveryPointFile, recovery_point_.encode());
+  const auto saved = files_.write_atomically(dir_ / kRecoveryPointFile, recovery_point_.encode());
+  if (!saved) return saved.error();
+  point_may_be_ahead_ = false;
+  return {};
 }
 
 Result<void> PartitionLog::remove_files_behind(Offset last_base) {
