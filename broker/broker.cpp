@@ -35,7 +35,7 @@ std::optional<StartFailure> Broker::prepare_directory() {
     return StartFailure{
         fmt::format("data directory {}: {}: {}", directory.string(), what, error.message())};
   };
-  if (const auto made = files.create_directories(directory); !made) {
+  if (const auto made = create_data_directory(files, directory); !made) {
     return fail("it could not be created", made.error());
   }
   auto lock = files.lock_directory(directory);

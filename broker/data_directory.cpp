@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <vector>
 
 namespace millrace::broker {
 namespace {
@@ -35,6 +36,32 @@ std::filesystem::path data_directory(const config::BrokerConfig& config) {
   const auto& directories = config.get_list("log.dirs");
   return directories.empty() ? std::filesystem::path{"data"}
                              : std::filesystem::path{directories.front()};
+}
+
+Result<void> create_data_directory(log::Files& files, const std::filesystem::path& directory) {
+  const auto parent_of = [](const std::filesystem::path& path) {
+    const auto parent = path.parent_path();
+    return parent.empty() ? std::filesystem::path{"."} : parent;
+  };
+  std::vector<std::filesystem::path> to_sync;  // where an entry is new, or may be
+  auto path = directory.has_filename() ? directory : directory.parent_path();
+  while (true) {
+    const auto there = files.exists(path);
+    if (!there) return there.error();
+    if (*there) break;
+    to_sync.push_back(parent_of(path));
+    path = to_sync.back();
+  }
+  if (auto made = files.create_directories(directory); !made) return made;
+  if (to_sync.empty()) {
+    const auto formatted = files.exists(directory / kIdentityFile);
+    if (!formatted) return formatted.error();
+    if (!*formatted) to_sync.push_back(parent_of(path));
+  }
+  for (const auto& changed : to_sync) {
+    if (auto synced = files.sync_directory(changed); !synced) return synced;
+  }
+  return {};
 }
 
 std::variant<Identity, StartFailure> identify(log::Files& files,

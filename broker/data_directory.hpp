@@ -34,6 +34,11 @@ struct Identity {
 /// Where the configuration says that data is kept.
 std::filesystem::path data_directory(const config::BrokerConfig& config);
 
+/// Makes sure that the directory is there and stays: what was created for it, above it too, is
+/// durable when this returns. One that a start left behind without an identity counts as new,
+/// because that start may have died before the directory was durable.
+Result<void> create_data_directory(log::Files& files, const std::filesystem::path& directory);
+
 /// Reads whose directory this is, or makes it this node's when it is new. A directory of another
 /// node is refused.
 std::variant<Identity, StartFailure> identify(log::Files& files,

@@ -74,5 +74,40 @@ TEST_CASE("data directory: what was set aside goes at the next start", "[broker]
   CHECK(left->front().name == "u-0");
 }
 
+TEST_CASE("data directory: what was created for it survives a power cut", "[broker]") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::MemoryFiles files;
+    REQUIRE(files.create_directories("/var"));
+    REQUIRE(files.sync_directory("/"));
+    REQUIRE(create_data_directory(files, "/var/lib/data"));
+    SeededRng rng{seed};
+    files.crash(rng);
+    CHECK(files.exists("/var/lib/data").value());
+  }
+}
+
+TEST_CASE("data directory: one that a start left behind when it died is made durable", "[broker]") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::MemoryFiles files;
+    REQUIRE(files.create_directories("/var"));
+    REQUIRE(files.sync_directory("/"));
+    REQUIRE(files.create_directories("/var/data"));
+    REQUIRE(create_data_directory(files, "/var/data"));
+    SeededRng rng{seed};
+    files.crash(rng);
+    CHECK(files.exists("/var/data").value());
+  }
+}
+
+TEST_CASE("data directory: one in use asks nothing of the directory above it", "[broker]") {
+  sim::MemoryFiles files;
+  SeededRng rng{1};
+  REQUIRE(create_data_directory(files, "/data"));
+  REQUIRE(std::holds_alternative<Identity>(identify(files, "/data", BrokerId{1}, rng)));
+  const auto before = files.calls(sim::FileCall::sync_directory);
+  REQUIRE(create_data_directory(files, "/data"));
+  CHECK(files.calls(sim::FileCall::sync_directory) == before);
+}
+
 }  // namespace
 }  // namespace millrace::broker
