@@ -5,12 +5,12 @@ A test file is a unittest program: it ends with `harness.main()`, takes the bina
 """
 
 import contextlib
+import ctypes
 import fcntl
 import hashlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -58,10 +58,14 @@ class Broker:
         self.process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Broker":
-        self.start()
+        try:
+            self.start()
+        except BaseException as error:
+            self.__exit__(type(error))
+            raise
         return self
 
-    def __exit__(self, kind: type | None, *_: object) -> None:
+    def __exit__(self, kind: type | None = None, *_: object) -> None:
         if kind is not None and kind is not unittest.SkipTest:
             print(f"--- the broker's log ends:\n{self.log()[-4000:]}---", file=sys.stderr)
         if self.process is not None:
@@ -86,18 +90,16 @@ class Broker:
         seen = self.log_path.stat().st_size if self.log_path.exists() else 0
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=_die_with_parent,
+            )  # fmt: skip
 
         def serves() -> int | None:
             fresh = self.log()[seen:]
             if self.process.poll() is not None:
                 raise AssertionError(f"the broker ended with {self.process.returncode}: {fresh}")
-            for line in fresh.splitlines():
-                found = re.search(r"127\.0\.0\.1:(\d+)", line)
-                if found and "ready" in line.lower():
-                    return int(found[1])
-            return None
+            found = re.search(r"\bready on [^ ,]*:(\d+)", fresh)
+            return int(found[1]) if found else None
 
         self.port = wait_for("line that says the broker is ready", START_SECONDS, serves)
 
@@ -129,6 +131,11 @@ class Broker:
         """A line of /proc/PID/status: VmRSS is what it holds now, VmHWM the most it ever held."""
         text = Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         return int(re.search(rf"^{field}:\s+(\d+) kB$", text, re.MULTILINE)[1])
+
+
+def _die_with_parent() -> None:
+    """So that a test that is killed, as ctest does when time is over, leaves no broker behind."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def kcat(broker: Broker, *arguments: str, stdin: bytes = b"", seconds: float = 60) -> bytes:
@@ -213,9 +220,3 @@ def main() -> None:
     if result.wasSuccessful() and result.testsRun == len(result.skipped):
         sys.exit(77)
     sys.exit(0 if result.wasSuccessful() else 1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
