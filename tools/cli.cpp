@@ -1,6 +1,7 @@
 #include "tools/cli.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 
@@ -32,15 +33,36 @@ std::string help_of(const CLI::App& app) {
   return text;
 }
 
+/// CLI11 says that a command is missing, also where one was given that does not exist.
+std::string which_command(const CLI::App& root) {
+  std::vector<std::string> names;
+  for (const auto* sub : innermost(root).get_subcommands({})) names.push_back(sub->get_name());
+  const auto rest = root.remaining(true);
+  return rest.empty() ? fmt::format("a command is missing; there are {}", fmt::join(names, ", "))
+                      : fmt::format("'{}' is no command; there are {}", rest.front(),
+                                    fmt::join(names, ", "));
+}
+
+/// The same in the words of the usage line, where CLI11 prefers an option's long name.
+std::optional<std::string> what_is_missing(const CLI::App& root) {
+  const auto& app = innermost(root);
+  if (!app.get_subcommands({}).empty()) return which_command(root);
+  for (const auto* option : app.get_options()) {
+    if (option->get_required() && option->count() == 0 && option->get_positional())
+      return fmt::format("{} is missing", option->get_name(true));
+  }
+  return std::nullopt;
+}
+
 void add_globals(CLI::App& root, Globals& globals, std::string& timeout) {
   root.add_option("-b,--brokers,--bootstrap-server", globals.brokers,
                   "Addresses to reach the cluster by, separated by commas (else the variable "
                   "MILLRACE_BROKERS, else localhost:9092)")
       ->type_name("HOST:PORT");
-  const std::map<std::string, OutputForm> forms{
-      {"table", OutputForm::table}, {"json", OutputForm::json}, {"yaml", OutputForm::yaml}};
   root.add_option("-O,--output", globals.form, "table for people, json or yaml for programs")
-      ->transform(CLI::CheckedTransformer(forms, CLI::ignore_case).description(""))
+      ->transform(one_of({{"table", std::to_underlying(OutputForm::table)},
+                          {"json", std::to_underlying(OutputForm::json)},
+                          {"yaml", std::to_underlying(OutputForm::yaml)}}))
       ->type_name("FORM");
   root.add_option("--timeout", timeout, "How long to try, as in 500ms or 1m (default 10s)")
       ->type_name("TIME");
@@ -48,9 +70,7 @@ void add_globals(CLI::App& root, Globals& globals, std::string& timeout) {
   root.set_version_flag("-V,--version", fmt::format("millrace {} ({})", version(), commit()));
 }
 
-}  // namespace
-
-void build(CLI::App& root, Parsed& parsed, std::string& timeout) {
+void add_all(CLI::App& root, Parsed& parsed, std::string& timeout) {
   root.name("millrace");
   root.description("A log broker that speaks Kafka's protocol, and the tools for it");
   root.require_subcommand(1);
@@ -67,11 +87,13 @@ void build(CLI::App& root, Parsed& parsed, std::string& timeout) {
   add_completion(root, parsed.action);
 }
 
+}  // namespace
+
 Parsed parse(std::vector<std::string> arguments) {
   Parsed parsed;
   std::string timeout;
   CLI::App root;
-  build(root, parsed, timeout);
+  add_all(root, parsed, timeout);
   const auto complain = [&](std::string_view what) {
     parsed.action = nullptr;
     parsed.code = ExitCode::usage;
@@ -88,6 +110,9 @@ Parsed parse(std::vector<std::string> arguments) {
   } catch (const CLI::CallForVersion& version_text) {
     parsed.action = nullptr;
     parsed.text = fmt::format("{}\n", version_text.what());
+    return parsed;
+  } catch (const CLI::RequiredError& error) {
+    complain(what_is_missing(root).value_or(error.what()));
     return parsed;
   } catch (const CLI::ParseError& error) {
     complain(error.what());

@@ -1,9 +1,11 @@
 #include "tools/options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <cerrno>
+#include <charconv>
 #include <fstream>
 #include <sstream>
 
@@ -16,6 +18,30 @@ using clients::Outcome;
 CLI::Option* add_many(CLI::App& app, const std::string& names, std::vector<std::string>& into,
                       const std::string& description) {
   return app.add_option(names, into, description)->allow_extra_args(false);
+}
+
+std::function<std::string(const std::string&)> whole_number_from(std::int64_t least) {
+  return [least](const std::string& text) -> std::string {
+    std::int64_t number = 0;
+    const auto* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, number);
+    if (error == std::errc{} && rest == end && number >= least) return {};
+    return fmt::format("'{}' is not a whole number from {} on", text, least);
+  };
+}
+
+CLI::Validator one_of(Choices choices) {
+  const auto put_down = [choices = std::move(choices)](std::string& text) -> std::string {
+    const auto found = choices.find(CLI::detail::to_lower(text));
+    if (found != choices.end()) {
+      text = fmt::to_string(found->second);
+      return {};
+    }
+    std::vector<std::string> words;
+    for (const auto& [word, value] : choices) words.push_back(word);
+    return fmt::format("'{}' is not one of {}", text, fmt::join(words, ", "));
+  };
+  return {put_down, ""};
 }
 
 std::optional<std::chrono::milliseconds> parse_time(std::string_view text) {

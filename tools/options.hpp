@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -12,6 +14,7 @@
 namespace CLI {
 class App;
 class Option;
+class Validator;
 }  // namespace CLI
 
 /// Options that several commands take, and what their values mean.
@@ -21,6 +24,14 @@ namespace millrace::tools {
 /// positional arguments behind it.
 CLI::Option* add_many(CLI::App& app, const std::string& names, std::vector<std::string>& into,
                       const std::string& description);
+
+/// A check for an option: a whole number from `least` on.
+[[nodiscard]] std::function<std::string(const std::string&)> whole_number_from(std::int64_t least);
+
+/// A check for an option of an enumeration: one of these words, upper or lower case alike, which it
+/// puts down as the number that is read into the option's variable.
+using Choices = std::map<std::string, std::int64_t>;
+[[nodiscard]] CLI::Validator one_of(Choices choices);
 
 /// "500ms", "30s", "1h30m", "7d"; a bare number is milliseconds.
 [[nodiscard]] std::optional<std::chrono::milliseconds> parse_time(std::string_view text);

@@ -11,7 +11,9 @@ void add_completion(CLI::App& root, Action& action) {
   const auto shell = std::make_shared<std::string>();
   verb->add_option("SHELL", *shell, "bash: source <(millrace completion bash); zsh likewise")
       ->required()
-      ->check(CLI::IsMember({"bash", "zsh"}).description(""));
+      ->check([](const std::string& text) {
+        return text == "bash" || text == "zsh" ? "" : "'" + text + "' is not one of bash, zsh";
+      });
   verb->footer("For every new shell, put that line into ~/.bashrc or ~/.zshrc.");
   // The tree is gone when the action runs, so the text is made now.
   verb->callback([&action, &root, shell] {

@@ -93,7 +93,7 @@ void add_consume(CLI::App& root, Action& action) {
       ->type_name("PLACE");
   verb->add_flag("--from-beginning", given->from_beginning, "The same as --offset start");
   verb->add_option("-n,--num,--max-messages", given->records_max, "Stop after so many records")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number_from(1))
       ->type_name("N");
   verb->add_flag("-e,--exit", given->exit_at_end,
                  "Stop at the end, as it is when the command begins");
@@ -103,6 +103,7 @@ void add_consume(CLI::App& root, Action& action) {
   verb->add_option("-p,--partitions,--partition", given->partitions,
                    "Only these, as in 0,2; all when left out")
       ->delimiter(',')
+      ->check(whole_number_from(0))
       ->allow_extra_args(false)
       ->type_name("N,...");
   verb->add_option(

@@ -63,26 +63,26 @@ void add_produce(CLI::App& root, Action& action) {
       ->type_name("FORMAT");
   verb->add_option("-k,--key", given->key, "The key of every record");
   verb->add_option("-p,--partition", given->partition, "The partition (by the key when left out)")
-      ->check(CLI::NonNegativeNumber.description(""))
+      ->check(whole_number_from(0))
       ->type_name("N");
   using protocol::Codec;
-  const std::map<std::string, Codec> codecs{{"none", Codec::none},
-                                            {"gzip", Codec::gzip},
-                                            {"snappy", Codec::snappy},
-                                            {"lz4", Codec::lz4},
-                                            {"zstd", Codec::zstd}};
   verb->add_option("-z,--compression,--compression-codec", given->codec,
                    "none, gzip, snappy, lz4 or zstd")
-      ->transform(CLI::CheckedTransformer(codecs, CLI::ignore_case).description(""))
+      ->transform(one_of({{"none", std::to_underlying(Codec::none)},
+                          {"gzip", std::to_underlying(Codec::gzip)},
+                          {"snappy", std::to_underlying(Codec::snappy)},
+                          {"lz4", std::to_underlying(Codec::lz4)},
+                          {"zstd", std::to_underlying(Codec::zstd)}}))
       ->type_name("CODEC");
   add_many(*verb, "-H,--header", given->headers, "A header of every record; again for more")
       ->type_name("NAME=VALUE");
   using clients::Acks;
-  const std::map<std::string, Acks> acks{
-      {"all", Acks::all}, {"-1", Acks::all}, {"1", Acks::leader}, {"0", Acks::none}};
   verb->add_option("--acks,--request-required-acks", given->acks,
                    "Who must have a record: all in-sync replicas (all), the leader (1), nobody (0)")
-      ->transform(CLI::CheckedTransformer(acks).description(""))
+      ->transform(one_of({{"all", std::to_underlying(Acks::all)},
+                          {"-1", std::to_underlying(Acks::all)},
+                          {"1", std::to_underlying(Acks::leader)},
+                          {"0", std::to_underlying(Acks::none)}}))
       ->type_name("ACKS");
   verb->add_flag("-Z,--tombstone", given->tombstones, "An empty value is sent as null");
   verb->callback([&action, given] {

@@ -141,7 +141,8 @@ net::Awaitable<void> ProduceRun::send_all() {
     } else {
       buffer_ += chunk.bytes;
     }
-    co_await send_buffered(!more);
+    // A line that an interrupt cut short is nobody's record.
+    co_await send_buffered(!more && !interrupted_);
     if (buffer_.size() > kRecordBytesMax) {
       fail(read_ + 1,
            usage_error(fmt::format("no end was found within {} MiB", kRecordBytesMax >> 20)));
@@ -164,7 +165,7 @@ ExitCode ProduceRun::conclude() {
     const auto code = exit_code_of(failure_->error);
     return code == ExitCode::usage ? ExitCode::failed : code;
   }
-  if (interrupted_) terminal.error("interrupted: what was read until then has been sent");
+  if (interrupted_) terminal.error("interrupted: the whole records until then have been sent");
   return interrupted_ ? ExitCode::failed : ExitCode::ok;
 }
 

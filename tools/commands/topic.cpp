@@ -58,12 +58,12 @@ void add_topic(CLI::App& root, Action& action) {
   create
       .add_option("-p,--partitions", given->arguments.partitions,
                   "How many partitions (the broker's default when left out)")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number_from(1))
       ->type_name("N");
   create
       .add_option("-r,--replication-factor,--replicas", given->arguments.replication_factor,
                   "On how many brokers each partition is (the broker's default when left out)")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number_from(1))
       ->type_name("N");
   add_configs(create, *given);
   create.add_flag("--if-not-exists", given->arguments.if_not_exists,
@@ -98,7 +98,7 @@ void add_topic(CLI::App& root, Action& action) {
   add_names(grow, *given);
   grow.add_option("-p,--partitions", given->arguments.partitions, "How many there shall be in all")
       ->required()
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number_from(1))
       ->type_name("TOTAL");
 }
 
