@@ -322,20 +322,21 @@ void Shard::serve(std::unique_ptr<net::Connection> connection, std::string liste
                   net::Task gone) {
   if (stopping_) return gone();
   auto session = std::make_shared<Session>(*this, std::move(connection), std::move(listener));
-  sessions_.insert(session);
-  tasks_.spawn(run_session(std::move(session), std::move(gone)));
+  sessions_.emplace(++arrivals_, session);
+  tasks_.spawn(run_session(arrivals_, std::move(session), std::move(gone)));
 }
 
-net::Awaitable<void> Shard::run_session(std::shared_ptr<Session> session, net::Task gone) {
+net::Awaitable<void> Shard::run_session(std::uint64_t arrival, std::shared_ptr<Session> session,
+                                        net::Task gone) {
   co_await session->run();
-  sessions_.erase(session);
+  sessions_.erase(arrival);
   gone();
   if (sessions_.empty()) sessions_gone_.pulse();
 }
 
 void Shard::sweep_sessions() {
   const auto here = sessions_;  // closing one takes it out of the set
-  for (const auto& session : here) session->close_if_idle(now());
+  for (const auto& [arrival, session] : here) session->close_if_idle(now());
 }
 
 void Shard::drain(net::Task done) {
@@ -345,12 +346,12 @@ void Shard::drain(net::Task done) {
 net::Awaitable<void> Shard::drain_sessions(net::Task done) {
   stopping_ = true;
   groups_->resign();
-  for (ReadWaiter* const reader : parked_) reader->wake();
+  for (const auto& [arrival, reader] : parked_) reader->wake();
   const auto here = sessions_;
-  for (const auto& session : here) session->drain();
+  for (const auto& [arrival, session] : here) session->drain();
   const auto grace = deadlines_.after(kStopGrace, [this] {
     const auto stuck = sessions_;
-    for (const auto& session : stuck) session->close();
+    for (const auto& [arrival, session] : stuck) session->close();
   });
   while (!sessions_.empty()) co_await sessions_gone_.wait();
   deadlines_.forget(grace);

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "broker/deadlines.hpp"
@@ -55,8 +55,12 @@ class Shard {
   void appended(const std::shared_ptr<Partition>& partition);
 
   /// Readers of this shard's connections that wait for more; woken when the broker stops.
-  void park(ReadWaiter& reader) { parked_.insert(&reader); }
-  void unpark(ReadWaiter& reader) { parked_.erase(&reader); }
+  /// `unpark` takes what `park` gave.
+  std::uint64_t park(ReadWaiter& reader) {
+    parked_.emplace(++arrivals_, &reader);
+    return arrivals_;
+  }
+  void unpark(std::uint64_t arrival) { parked_.erase(arrival); }
   [[nodiscard]] bool stopping() const { return stopping_; }
 
   /// Serves a connection that came in on `listener` until it ends, then calls `gone`.
@@ -100,7 +104,8 @@ class Shard {
   template <class Work, class Then>
   void on_pool(Work work, Then then);
   void pool_work_done();
-  net::Awaitable<void> run_session(std::shared_ptr<Session> session, net::Task gone);
+  net::Awaitable<void> run_session(std::uint64_t arrival, std::shared_ptr<Session> session,
+                                   net::Task gone);
   void every(std::chrono::nanoseconds interval, void (Shard::*what)());
   void expire_waiters();
   void sweep_sessions();
@@ -116,8 +121,11 @@ class Shard {
   replication::ImagePtr image_;
   std::unordered_map<Place, std::shared_ptr<Partition>, PlaceHash> partitions_;
   std::vector<std::shared_ptr<Partition>> turn_;  // appended to in this turn of the loop
-  std::unordered_set<std::shared_ptr<Session>> sessions_;
-  std::unordered_set<ReadWaiter*> parked_;
+  // Both in the order of arrival: what is done to all of them must not follow their addresses, or a
+  // simulated run could not be replayed.
+  std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;
+  std::map<std::uint64_t, ReadWaiter*> parked_;
+  std::uint64_t arrivals_ = 0;
   std::unique_ptr<FetchSessions> fetch_sessions_;
   std::unique_ptr<GroupService> groups_;
   std::size_t pool_work_ = 0;  // on its way through the pool

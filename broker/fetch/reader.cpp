@@ -140,9 +140,9 @@ void FetchWaiter::wake() {
 net::Awaitable<void> FetchWaiter::wait_until(Instant deadline) {
   const auto key =
       home_.deadlines().at(deadline, [self = shared_from_this()] { self->woken_.set(); });
-  home_.park(*this);
+  const auto arrival = home_.park(*this);
   co_await woken_.wait();
-  home_.unpark(*this);
+  home_.unpark(arrival);
   home_.deadlines().forget(key);
   woken_.reset();
   signalled_.store(false, std::memory_order_release);
