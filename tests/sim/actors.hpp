@@ -1,0 +1,68 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "clients/client.hpp"
+#include "protocol/net/net.hpp"
+#include "tests/sim/history.hpp"
+#include "tests/sim/plan.hpp"
+#include "tests/support/sim_scheduler.hpp"
+#include "tests/support/sim_world.hpp"
+
+namespace millrace::sim {
+
+/// Proof that the checker can fail: what is broken on purpose.
+enum class Mutant : std::uint8_t {
+  none,
+  lying_disk,        ///< from some time on, syncs succeed and do nothing
+  acks_before_sync,  ///< the topic's acknowledgements do not wait for the sync
+};
+
+inline constexpr const char* kTopic = "orders";
+inline constexpr const char* kFleetingTopic = "fleeting";
+inline constexpr const char* kGroup = "group";
+
+/// What the actors of one run share. Outlives them.
+struct Stage {
+  SimWorld& world;
+  History& history;
+  const Plan& plan;
+  Mutant mutant = Mutant::none;
+  bool closing = false;  ///< everybody but the writers comes to an end
+  std::size_t writers_left = 0;
+  std::size_t others_left = 0;
+
+  [[nodiscard]] Instant now() const { return world.clock().now(); }
+  [[nodiscard]] Instant in(std::chrono::nanoseconds time) const { return now() + time; }
+  [[nodiscard]] std::vector<TopicPartition> partitions() const;
+  template <class What>
+  void add(What what) {
+    history.add(now(), std::move(what));
+  }
+};
+
+// The shipped clients at work. Each runs on a machine of its own and holds its client itself, so
+// that crashing the machine ends it wherever it is; of itself it ends when its work is done or the
+// stage is closing, and then counts itself off.
+
+/// Sends the records of `plan.writers[number]`; begins anew with another producer when it gave up.
+net::Awaitable<void> write_records(Stage& stage, SimScheduler& here, std::size_t number);
+/// Reads all partitions from the beginning, over and over.
+net::Awaitable<void> read_records(Stage& stage, SimScheduler& here, std::size_t number);
+/// Shares the partitions with the other members of the group and commits what it got.
+net::Awaitable<void> be_group_member(Stage& stage, SimScheduler& here, std::size_t number);
+/// Creates a topic, fills it, reads it, deletes it, and again.
+net::Awaitable<void> recreate_topic(Stage& stage, SimScheduler& here);
+
+// Steps of the run itself, for `SimWorld::run`. What does not succeed is added as `Failed`.
+
+net::Awaitable<void> create_topic(Stage& stage, SimScheduler& here);
+/// One record to every partition, which must be acknowledged: the broker is well again.
+net::Awaitable<void> write_probes(Stage& stage, SimScheduler& here);
+/// Reads everything to the end, and what the group committed.
+net::Awaitable<void> read_everything(Stage& stage, SimScheduler& here);
+
+}  // namespace millrace::sim

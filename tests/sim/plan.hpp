@@ -1,0 +1,70 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/record/batch.hpp"
+
+namespace millrace::sim {
+
+/// What is done to the machine or the network at some time of a run.
+enum class Blow : std::uint8_t {
+  power_cut,    ///< the machine dies and the disk drops or tears what was not synced
+  kill,         ///< the process dies; what was written stays
+  stop,         ///< the broker is asked to stop, and afterwards the power is cut
+  reset,        ///< a client's connections break
+  silence,      ///< nothing gets through to a client, or from it, for a while
+  disk_full,    ///< no space for a while
+  sync_fails,   ///< the next syncs fail
+  write_fails,  ///< the next writes fail
+};
+
+struct Strike {
+  std::chrono::milliseconds at{0};  ///< since the work began
+  Blow blow = Blow::power_cut;
+  std::chrono::milliseconds lasting{0};  ///< until the broker is started again, or the fault ends
+  std::uint64_t pick = 0;                ///< chooses the victim
+};
+
+struct WriterPlan {
+  protocol::Codec codec = protocol::Codec::none;
+  std::uint64_t records = 0;
+  std::size_t value_bytes_max = 0;
+  std::size_t batch_bytes = 0;
+  std::uint64_t burst_max = 1;
+  std::chrono::milliseconds pause_max{0};
+  std::chrono::milliseconds linger{0};
+  /// Short: records are given up and the writer begins anew. Long: it must never give up.
+  std::chrono::milliseconds delivery_timeout{0};
+  [[nodiscard]] bool patient() const { return delivery_timeout >= std::chrono::minutes{1}; }
+};
+
+/// Everything that a seed decides, apart from the order of what happens at once.
+struct Plan {
+  explicit Plan(std::uint64_t seed);
+
+  std::uint64_t seed;
+  std::size_t shards = 1;
+  std::int32_t partitions = 1;
+  std::uint32_t index_interval_bytes = 4096;
+  std::uint32_t segment_index_bytes = 1024;  ///< a full index rolls its segment
+  std::chrono::milliseconds segment_ms{0};
+  std::int32_t offsets_partitions = 1;
+  std::chrono::milliseconds checkpoint_interval{0};
+  std::chrono::microseconds network_delay_max{0};
+  std::chrono::microseconds disk_delay_max{0};
+  std::vector<WriterPlan> writers;
+  std::size_t readers = 1;
+  std::size_t partition_fetch_bytes_max = 0;
+  std::size_t group_members = 0;
+  bool fleeting_topic = false;  ///< one is deleted and created again, all the time
+  bool disk_faults = false;     ///< some strike is one of the disk
+  std::vector<Strike> strikes;  ///< by time
+
+  [[nodiscard]] std::string to_string() const;
+};
+
+}  // namespace millrace::sim
