@@ -93,10 +93,10 @@ TEST_CASE("print json: one line per record with every field", "[tools][format]")
 }
 
 TEST_CASE("print json: null stays null, and other bytes go in base64", "[tools][format]") {
-  CHECK(
-      json_of({.topic = "t", .timestamp = -1}) ==
-      R"({"topic":"t","partition":0,"offset":0,"timestamp":-1,"key":null,"value":null,"headers":[]})"
-      "\n");
+  CHECK(json_of({.topic = "t", .timestamp = -1}) ==
+        R"({"topic":"t","partition":0,"offset":0,"timestamp":-1,)"
+        R"("key":null,"value":null,"headers":[]})"
+        "\n");
   const auto base64 = [](std::string_view bytes) {
     const auto document = boost::json::parse(json_of({.value = as_bytes(bytes)}));
     CHECK(document.as_object().find("value") == document.as_object().end());
