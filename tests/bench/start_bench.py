@@ -1,8 +1,8 @@
-"""How long from the start of the process to the first acknowledged record, and what does it hold idle?
+"""How long from the start to the first acknowledged record, and what does an idle broker hold?
 
-Estimate: exec and the dynamic linker take 10 ms, formatting a directory and reading it back some ten
-syncs of 1 ms, creating a topic and appending to it as much again: below 50 ms. An idle broker is
-its code that was touched and empty tables: some 15 MiB. Another start reads what 200 partitions
+Estimate: exec and the dynamic linker take 10 ms, formatting a directory and reading it back some
+ten syncs of 1 ms, creating a topic and appending to it as much again: below 50 ms. An idle broker
+is its code that was touched and empty tables: some 15 MiB. Another start reads what 200 partitions
 left behind, a few small files each at 20 us: 20 ms more.
 
 usage: start_bench.py [RUNS]    MILLRACE_BIN names the binary, else it is that of the release preset

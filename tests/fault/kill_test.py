@@ -1,5 +1,6 @@
 """kill -9 of the broker under load, again and again: what was acknowledged is there in the end.
 
+Segments are small, so that some kills meet a roll, and some meet the recovery from the last one.
 A killed process leaves its writes to the kernel, so this shows restart and recovery under real
 clients; what a power cut does is the business of tests/sim.
 
@@ -56,14 +57,16 @@ def content(broker: Broker) -> list[Record]:
 
 
 def records_of(text: bytes) -> list[Record]:
-    return [Record(int(p), int(o), v) for p, o, v in (line.split(b" ") for line in text.splitlines())]
+    return [
+        Record(int(p), int(o), v) for p, o, v in (line.split(b" ") for line in text.splitlines())
+    ]
 
 
 def values(partition: int) -> Iterator[bytes]:
     """An endless supply of values of many sizes, each the only one of its kind."""
     number = 0
     while True:
-        yield b"%d-%d-" % (partition, number) + b"#" * (number % 251)
+        yield b"%d-%d-" % (partition, number) + b"#" * (number % 997)
         number += 1
 
 
@@ -105,7 +108,11 @@ class KcatLoad:
         sent = self.history.sent[partition]
         pace = Pace(RECORDS_PER_SECOND / PARTITIONS)
         with harness.running(
-            *command, *pairs(PATIENT), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            *command,
+            *pairs(PATIENT),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         ) as process:
             errors = bytearray()
             reader = threading.Thread(target=lambda: errors.extend(process.stderr.read()))
@@ -186,15 +193,16 @@ class Kill(unittest.TestCase):
     def run_under(self, load_type: type) -> None:
         dice = random.Random(SEED)
         print(f"MILLRACE_SEED={SEED}, {KILLS} kills", flush=True)
-        with Broker({"num.partitions": str(PARTITIONS)}) as broker:
+        settings = {"num.partitions": str(PARTITIONS), "log.segment.bytes": "1048576"}
+        with Broker(settings) as broker:
             kcat(broker, "-L", "-t", TOPIC)  # makes the topic
             load = load_type(broker)
             try:
                 with (
                     (broker.data.parent / "read").open("wb") as read,
                     harness.running(
-                        "kcat", "-E", "-b", broker.address, "-C", "-t", TOPIC, "-o", "beginning", "-q",
-                        "-u", "-f", "%p %o %s\n", "-X", "reconnect.backoff.max.ms=100",
+                        "kcat", "-E", "-b", broker.address, "-C", "-t", TOPIC, "-o", "beginning",
+                        "-q", "-u", "-f", "%p %o %s\n", "-X", "reconnect.backoff.max.ms=100",
                         stdout=read, stderr=subprocess.DEVNULL,
                     ),
                 ):  # fmt: skip
@@ -203,7 +211,10 @@ class Kill(unittest.TestCase):
                         wait_for("progress", 60, lambda: load.progress() >= goal)
                         time.sleep(dice.uniform(0, 0.3))
                         broker.kill()
-                        time.sleep(dice.choice((0, 0, 0.2)))
+                        if dice.random() < 0.4:  # and again, in the middle of its recovery
+                            broker.launch()
+                            time.sleep(dice.uniform(0, 0.06))
+                            broker.kill()
                         broker.start()
             finally:
                 load.finish()

@@ -95,7 +95,9 @@ class Stop(unittest.TestCase):
         with Broker({"num.partitions": "1"}) as broker:
             with Line(broker.port) as line:
                 wire.create_topic_error(line, "t")
-                one = wire.request(wire.PRODUCE, 7, wire.produce("t", wire.batch(wire.record(0, b"v"))))
+                one = wire.request(
+                    wire.PRODUCE, 7, wire.produce("t", wire.batch(wire.record(0, b"v")))
+                )
                 line.send(one * 2000)
                 line.answer()  # the broker is in the middle of them
                 status = broker.stop()

@@ -216,7 +216,9 @@ class BadInput(unittest.TestCase):
             line.ask(wire.METADATA, 1, wire.array())
 
     def test_a_thousand_connections_at_once_are_served(self) -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+        )
         before = self.broker.memory_kib("VmRSS")
         with contextlib.ExitStack() as stack:
             lines = [stack.enter_context(Line(self.broker.port)) for _ in range(1000)]
@@ -260,7 +262,9 @@ class Strangers(unittest.TestCase):
                     line.send(first_bytes)
                     self.assertTrue(line.is_closed())
             wait_for("line in the log", 5, lambda: name in broker.log())
-            lines = [line for line in broker.log().splitlines() if "127.0.0.1" in line and name in line]
+            lines = [
+                line for line in broker.log().splitlines() if "127.0.0.1" in line and name in line
+            ]
             self.assertEqual(len(lines), 1, lines)
             with Line(broker.port) as line:
                 line.ask(wire.METADATA, 1, wire.array())

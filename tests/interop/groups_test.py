@@ -7,7 +7,6 @@ import subprocess
 import threading
 import time
 import unittest
-from pathlib import Path
 
 import harness
 from harness import Broker, kcat, wait_for

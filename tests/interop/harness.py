@@ -1,7 +1,8 @@
-"""What the process tests share: a broker of one's own, waiting with a deadline, kcat, other clients.
+"""What the process tests share: a broker of one's own, deadlines, kcat, clients from PyPI.
 
-A test file is a unittest program: it ends with `harness.main()`, takes the binary from MILLRACE_BIN
-(else build/dev/bin/millrace), and exits 77, which ctest shows as skipped, if nothing in it could run.
+A test file is a unittest program that ends with `harness.main()`. The binary is named by
+MILLRACE_BIN, else it is build/dev/bin/millrace. The exit status is 77, which ctest shows as skipped,
+if nothing in the file could run here.
 """
 
 import contextlib
@@ -10,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -85,14 +87,24 @@ class Broker:
         pairs = [f"{name}={value}" for name, value in settings.items()]
         return [str(BINARY), "start", *(word for pair in pairs for word in ("--set", pair))]
 
-    def start(self) -> None:
-        """Starts the process and returns when it serves."""
-        seen = self.log_path.stat().st_size if self.log_path.exists() else 0
+    def launch(self, limits: dict[int, int] | None = None) -> None:
+        """Starts the process and returns at once; `limits` are of the kind resource.RLIMIT_*."""
+
+        def prepare() -> None:
+            _die_with_parent()
+            for limit, value in (limits or {}).items():
+                resource.setrlimit(limit, (value, value))
+
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=_die_with_parent,
+                preexec_fn=prepare, restore_signals=False,
             )  # fmt: skip
+
+    def start(self, limits: dict[int, int] | None = None) -> None:
+        """Starts the process and returns when it serves."""
+        seen = self.log_path.stat().st_size if self.log_path.exists() else 0
+        self.launch(limits)
 
         def serves() -> int | None:
             fresh = self.log()[seen:]
@@ -141,7 +153,10 @@ def _die_with_parent() -> None:
 def kcat(broker: Broker, *arguments: str, stdin: bytes = b"", seconds: float = 60) -> bytes:
     """Runs kcat to its end; its stdout. A failure carries its stderr."""
     result = subprocess.run(
-        ["kcat", "-b", broker.address, *arguments], input=stdin, capture_output=True, timeout=seconds
+        ["kcat", "-b", broker.address, *arguments],
+        input=stdin,
+        capture_output=True,
+        timeout=seconds,
     )
     if result.returncode != 0:
         raise AssertionError(f"kcat {' '.join(arguments)}: {result.stderr.decode()[-2000:]}")

@@ -48,7 +48,9 @@ class Kcat(unittest.TestCase):
     def test_one_partition_keeps_all_records_in_the_order_they_were_sent(self) -> None:
         sent = numbered_lines(RECORDS)
         with Broker({"num.partitions": "1"}) as broker:
-            kcat(broker, "-P", "-t", "one", "-X", "enable.idempotence=true", stdin=sent, seconds=300)
+            kcat(
+                broker, "-P", "-t", "one", "-X", "enable.idempotence=true", stdin=sent, seconds=300
+            )
             got = kcat(broker, "-C", "-t", "one", "-o", "beginning", "-e", "-q", seconds=300)
             self.assertTrue(got == sent, f"{len(sent)} bytes went in, {len(got)} came out")
 
@@ -68,7 +70,8 @@ class Kcat(unittest.TestCase):
             ).split()]  # fmt: skip
             for time, offset in ((times[0], 0), (times[0] - 1000, 0), (-1, 3), (-2, 0)):
                 self.assertIn(
-                    f"times [0] offset {offset}", kcat(broker, "-Q", "-t", f"times:0:{time}").decode()
+                    f"times [0] offset {offset}",
+                    kcat(broker, "-Q", "-t", f"times:0:{time}").decode(),
                 )
 
     def test_a_group_starts_where_it_had_stopped(self) -> None:

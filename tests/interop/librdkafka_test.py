@@ -114,7 +114,10 @@ class Librdkafka(unittest.TestCase):
         self.assertEqual([p.id for p in described.partitions], [0, 1, 2])
         self.assertEqual([p.leader.id for p in described.partitions], [1, 1, 1])
         self.admin.create_partitions([adm.NewPartitions(topic, 5)])[topic].result(SECONDS)
-        listed = lambda: self.admin.list_topics(timeout=SECONDS).topics  # noqa: E731
+
+        def listed() -> dict[str, object]:
+            return self.admin.list_topics(timeout=SECONDS).topics
+
         wait_for("five partitions", 10, lambda: len(listed()[topic].partitions) == 5)
         self.admin.delete_topics([topic])[topic].result(SECONDS)
         wait_for("the end of the topic", 10, lambda: topic not in listed())
@@ -192,7 +195,10 @@ class Librdkafka(unittest.TestCase):
         consumer = self.consumer(group)
         consumer.subscribe([topic])
         consumer.commit(message=self.read(consumer, 5)[-1], asynchronous=False)
-        ids = lambda: {g.group_id for g in self.admin.list_consumer_groups().result(SECONDS).valid}  # noqa: E731
+
+        def ids() -> set[str]:
+            return {g.group_id for g in self.admin.list_consumer_groups().result(SECONDS).valid}
+
         self.assertIn(group, ids())
         described = self.admin.describe_consumer_groups([group])[group].result(SECONDS)
         self.assertEqual(described.state, ck.ConsumerGroupState.STABLE)

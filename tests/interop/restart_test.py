@@ -1,4 +1,4 @@
-"""What a broker remembers, seen through Debian's kafka-python and kcat; and what it makes by itself."""
+"""What a broker remembers over a restart, and which topics it makes by itself."""
 
 import subprocess
 import unittest
@@ -85,7 +85,9 @@ class Restart(unittest.TestCase):
             wait_for("end of the files", 10, lambda: not (broker.data / "once-0").exists())
             kcat(broker, "-P", "-t", "once", stdin=b"new\n")
             broker.restart()
-            self.assertEqual(kcat(broker, "-C", "-t", "once", "-o", "beginning", "-e", "-q"), b"new\n")
+            self.assertEqual(
+                kcat(broker, "-C", "-t", "once", "-o", "beginning", "-e", "-q"), b"new\n"
+            )
 
     def test_deleted_records_stay_deleted(self) -> None:
         with Broker({"num.partitions": "1"}) as broker:
@@ -98,7 +100,9 @@ class Restart(unittest.TestCase):
             for end in (broker.stop, broker.kill):
                 end()
                 broker.start()
-                got = kcat(broker, "-C", "-t", "cut", "-o", "beginning", "-e", "-q", "-f", "%o %s\n")
+                got = kcat(
+                    broker, "-C", "-t", "cut", "-o", "beginning", "-e", "-q", "-f", "%o %s\n"
+                )
                 self.assertEqual(got, b"2 c\n")
 
     def test_many_topics_come_back(self) -> None:

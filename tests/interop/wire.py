@@ -1,4 +1,4 @@
-"""The protocol by hand, so that it can be spoken wrongly: frames, a few requests, record batches."""
+"""The protocol by hand, so that it can be spoken wrongly: frames, requests, record batches."""
 
 import gzip
 import socket
