@@ -126,6 +126,7 @@ Parsed parse(std::vector<std::string> arguments) {
       return parsed;
     }
     parsed.globals.timeout = *ms;
+    parsed.globals.timeout_given = true;
   }
   parsed.globals.form_given = root.count("--output") > 0;
   return parsed;

@@ -1,7 +1,9 @@
 #include "tools/serve.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -16,6 +18,17 @@ std::size_t shard_count(const config::BrokerConfig& config) {
   const auto asked = config.get_int("shards");
   if (asked > 0) return static_cast<std::size_t>(asked);
   return std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
+}
+
+/// Raises the process's limit on open files as far as it goes, because each connection and each
+/// segment takes some, and keeps half of them for files.
+std::int64_t connections_max() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<std::int64_t>::max();
+  const rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+  if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+  if (limit.rlim_cur == RLIM_INFINITY) return std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(limit.rlim_cur / 2);
 }
 
 /// The first shard's side of a run: start, wait for a signal, stop.
@@ -57,7 +70,12 @@ std::optional<std::string> serve(
   std::optional<std::string> failure;
   {
     net::ThreadPool pool{static_cast<std::size_t>(config.get_int("disk.threads"))};
-    broker::World world{.clock = clock, .rng = rng, .files = files, .pool = pool, .schedulers = {}};
+    broker::World world{.clock = clock,
+                        .rng = rng,
+                        .files = files,
+                        .pool = pool,
+                        .schedulers = {},
+                        .connections_max = connections_max()};
     for (const auto& scheduler : schedulers) world.schedulers.push_back(scheduler.get());
     broker::Broker broker{std::move(world), config};
     net::AsioScheduler& first = *schedulers.front();

@@ -18,6 +18,7 @@ struct Globals {
   OutputForm form = OutputForm::table;
   bool form_given = false;
   std::chrono::milliseconds timeout{10'000};  ///< for one request to the cluster, retries included
+  bool timeout_given = false;
   bool verbose = false;
 };
 

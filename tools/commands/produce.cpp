@@ -20,7 +20,7 @@ struct Given {
   bool tombstones = false;
 };
 
-clients::Outcome<ProducePlan> plan_of(const Given& given) {
+clients::Outcome<ProducePlan> plan_of(const Context& context, const Given& given) {
   auto format = InputFormat::parse(given.format);
   if (!format) return format.error();
   ProducePlan plan{.topic = given.topic,
@@ -37,12 +37,16 @@ clients::Outcome<ProducePlan> plan_of(const Given& given) {
   plan.options.acks = given.acks;
   plan.options.idempotent = given.acks == clients::Acks::all;
   plan.options.codec = given.codec;
+  // A broker that restarts is back within a minute, and whoever waits longer says so.
+  constexpr std::chrono::minutes kForRestart{1};
+  plan.options.delivery_timeout =
+      context.globals.timeout_given ? context.globals.timeout : kForRestart;
   plan.options.batch_bytes = std::size_t{256} << 10;
   return plan;
 }
 
 ExitCode run(const Context& context, const Given& given) {
-  const auto plan = plan_of(given);
+  const auto plan = plan_of(context, given);
   if (!plan) return context.fail(plan.error());
   const auto work = [&](clients::Client& client, net::AsioScheduler& scheduler) {
     return produce(context, client, scheduler, *plan);

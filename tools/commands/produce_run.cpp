@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
+
 #include "tools/input_pump.hpp"
 #include "tools/options.hpp"
 #include "tools/progress.hpp"
@@ -42,9 +44,13 @@ class ProduceRun {
   };
 
   void interrupt() {
+    // The first asks to end in order, which waits for brokers; the second does not ask.
+    if (interrupted_) std::_Exit(std::to_underlying(ExitCode::failed));
     interrupted_ = true;
+    interrupted_at_ = client_.now();
     pump_.cancel();
   }
+  net::Awaitable<void> deliver_rest();
   net::Awaitable<void> send_all();
   net::Awaitable<void> send_buffered(bool all_there_is);
   [[nodiscard]] clients::RecordRef to_send() const;
@@ -72,6 +78,7 @@ class ProduceRun {
   std::uint64_t bytes_ = 0;
   std::optional<Failure> failure_;
   bool interrupted_ = false;
+  Instant interrupted_at_;  // when it was
 };
 
 clients::RecordRef ProduceRun::to_send() const {
@@ -169,12 +176,20 @@ ExitCode ProduceRun::conclude() {
   return interrupted_ ? ExitCode::failed : ExitCode::ok;
 }
 
+/// In short steps, because a flush under way cannot be hurried by a signal. What fails is heard of
+/// record by record.
+net::Awaitable<void> ProduceRun::deliver_rest() {
+  constexpr std::chrono::milliseconds kStep{200};
+  while (producer_.buffered_records() > 0) {
+    if (interrupted_ && client_.now() - interrupted_at_ > context_.globals.timeout) break;
+    static_cast<void>(co_await producer_.flush(client_.now() + kStep));
+    progress_.update(delivered_, bytes_, client_.now());
+  }
+}
+
 net::Awaitable<ExitCode> ProduceRun::whole() {
   co_await send_all();
-  const auto deadline =
-      client_.now() + plan_.options.delivery_timeout + plan_.options.request_timeout;
-  const auto flushed = co_await producer_.flush(deadline);
-  if (!flushed) fail(delivered_ + 1, flushed.error());
+  co_await deliver_rest();
   co_await producer_.stop();
   co_return conclude();
 }
