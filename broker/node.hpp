@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +25,8 @@ struct World {
   log::Files& files;
   net::BlockingPool& pool;
   std::vector<net::Scheduler*> schedulers;  // one per shard; the first also runs the controller
+  /// Connections beyond this would take the descriptors that files of partitions need.
+  std::int64_t connections_max = std::numeric_limits<std::int64_t>::max();
 };
 
 /// What every part of one broker may look at: fixed once the broker has started (the limiter of log

@@ -43,8 +43,10 @@ net::Awaitable<void> Server::accept_loop(Door& door) {
     auto accepted = co_await door.listener->accept(target.scheduler());
     if (stopping_) co_return;
     if (!accepted) {
-      spdlog::warn("listener {}: a connection could not be accepted: {}", door.name,
-                   accepted.error().message());
+      if (node_.log_limiter.ask("accept", shard_.now()).allowed) {
+        spdlog::warn("listener {}: a connection could not be accepted: {}", door.name,
+                     accepted.error().message());
+      }
       co_await pause->wait_until(shard_.now() + kAcceptPause);
       continue;
     }
@@ -70,6 +72,10 @@ bool Server::admit(const net::Connection& connection) {
   };
   if (connections_ >= node_.settings.connections_max) {
     return refuse("max.connections", node_.settings.connections_max);
+  }
+  if (connections_ >= node_.world.connections_max) {
+    return refuse("the number of connections that half of the file descriptors allow (ulimit -n)",
+                  node_.world.connections_max);
   }
   auto& from_host = per_host_[host];
   if (from_host >= node_.settings.connections_per_ip_max) {

@@ -351,6 +351,13 @@ Result<void> PartitionLog::close() {
     return why;
   }
   if (const auto written = write(); !written) return written.error();
+  // What a broker of many idle partitions finds when it stops: nothing to write, nothing to sync.
+  const bool untouched = recovery_point() == log_end_ && dirty_.empty() && !new_files_ &&
+                         !rolled_ && !sync_out_ && !checkpoint_out_;
+  if (untouched) {
+    state_ = LogState::closed;
+    return {};
+  }
   supersede_work();
   if (const auto synced = sync_all_dirty(); !synced) return fail(synced.error());
   settle_at(log_end_);

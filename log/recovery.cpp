@@ -352,7 +352,8 @@ Result<void> LogRecovery::settle() {
   } else if (changed_ || *stale || !report_.clean) {
     if (const auto synced = files.sync_directory(log_.dir_); !synced) return synced.error();
   }
-  log_.rolled_ = !report_.clean;  // a recovery point is due
+  // What was rebuilt is to be written down by the next checkpoint, which is due at once.
+  log_.rolled_ = !report_.clean || report_.indexes_rebuilt > 0 || report_.producers_rebuilt;
   if (report_.clean) return {};
   const auto noted = SyncPoint{end_}.encode();
   const std::array pieces{Bytes{noted}};
