@@ -32,12 +32,14 @@ WriterPlan choose_writer(Rng& rng) {
   WriterPlan writer;
   writer.codec = one_of(rng, {Codec::none, Codec::none, Codec::none, Codec::lz4, Codec::snappy,
                               Codec::gzip, Codec::zstd});
-  writer.records = 20 + rng.below(80);
+  writer.records = 30 + rng.below(120);
   writer.value_bytes_max = one_of<std::size_t>(rng, {1, 40, 200, 600, 3'000});
   if (rng.chance(1, 20)) writer.value_bytes_max = 40'000;
   writer.batch_bytes = one_of<std::size_t>(rng, {1, 500, 4'000, 65'536});
   writer.burst_max = one_of<std::uint64_t>(rng, {1, 5, 20});
-  writer.pause_max = milliseconds{one_of(rng, {5, 40, 150})};
+  // So that most writers are at work while the strikes fall.
+  const auto bursts = writer.records * 2 / (writer.burst_max + 1) + 1;
+  writer.pause_max = milliseconds{(1'000 + rng.below(10'000)) / bursts};
   writer.linger = milliseconds{one_of(rng, {0, 2, 20})};
   writer.delivery_timeout = milliseconds{rng.chance(1, 3) ? 700 + rng.below(2'000) : 300'000};
   return writer;
@@ -60,6 +62,9 @@ Strike choose_strike(Rng& rng, bool silence_allowed) {
   strike.at = milliseconds{rng.below(4'000)};
   strike.lasting = milliseconds{rng.chance(1, 4) ? rng.below(5) : rng.below(900)};
   strike.pick = rng.next();
+  if (strike.blow == Blow::power_cut && rng.chance(2, 3)) {
+    strike.after_writes = 1 + rng.below(6);
+  }
   return strike;
 }
 

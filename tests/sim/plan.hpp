@@ -27,6 +27,9 @@ struct Strike {
   Blow blow = Blow::power_cut;
   std::chrono::milliseconds lasting{0};  ///< until the broker is started again, or the fault ends
   std::uint64_t pick = 0;                ///< chooses the victim
+  /// A power cut waits until the disk was written to so many times more, and so comes in the middle
+  /// of something.
+  std::uint64_t after_writes = 0;
 };
 
 struct WriterPlan {

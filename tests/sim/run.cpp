@@ -9,6 +9,8 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "tests/sim/machine.hpp"
 #include "tests/support/memory_files.hpp"
@@ -59,6 +61,7 @@ class Run {
     const auto written = [this] { return stage_.writers_left == 0 && steps_.empty(); };
     if (!work_until(written, 20min)) fail("stuck", "the writers do not end");
     stage_.closing = true;
+    ambush_.reset();
     world_.network().heal_all();
     if (!work_until([this] { return stage_.others_left == 0; }, 10min)) {
       fail("stuck", "the readers do not end");
@@ -66,7 +69,8 @@ class Run {
     end_actors();
 
     // Alive once more, and what that life acknowledged has to survive too.
-    machine_.cut_power();
+    steps_.clear();
+    if (machine_.state() != Machine::State::off) machine_.cut_power();
     if (!serve()) return;
     world_.run(here, write_probes(stage_, here));
     machine_.cut_power();
@@ -85,6 +89,12 @@ class Run {
   struct Actor {
     SimHost* host;
     std::unique_ptr<net::TaskGroup> tasks;
+  };
+
+  /// A power cut that waits for its moment.
+  struct Ambush {
+    const Strike* strike;
+    std::uint64_t writes;  // of the disk, in all
   };
 
   template <class Work>
@@ -129,7 +139,11 @@ class Run {
     const auto failed = [this] { return machine_.state() == Machine::State::failed; };
     while (!done() && stage_.now() < deadline) {
       const Instant next = steps_.empty() ? deadline : std::min(deadline, steps_.begin()->first);
-      world_.run_until([&] { return done() || failed(); }, next - stage_.now());
+      world_.run_until([&] { return done() || failed() || ambushed(); }, next - stage_.now());
+      if (ambushed()) {
+        const auto ambush = *std::exchange(ambush_, std::nullopt);
+        cut_power_for(ambush.strike->lasting);
+      }
       if (failed()) {
         if (!disk_ill_) {
           fail("stuck", "the broker does not start: " + machine_.failure());
@@ -146,6 +160,16 @@ class Run {
     return done();
   }
 
+  [[nodiscard]] bool ambushed() const {
+    return ambush_ && disk_.calls(FileCall::write) >= ambush_->writes;
+  }
+
+  void cut_power_for(nanoseconds time) {
+    if (machine_.state() == Machine::State::off) return;
+    machine_.cut_power();
+    start_in(time);
+  }
+
   void start_in(nanoseconds delay) {
     steps_.emplace(stage_.in(delay), [this] {
       if (machine_.state() == Machine::State::off) machine_.start();
@@ -155,14 +179,14 @@ class Run {
   void hit(const Strike& strike) {
     switch (strike.blow) {
       case Blow::power_cut:
+        if (strike.after_writes == 0) return cut_power_for(strike.lasting);
+        ambush_ = Ambush{&strike, disk_.calls(FileCall::write) + strike.after_writes};
+        return;
       case Blow::kill:
         if (machine_.state() == Machine::State::off) return;
         // After a failed sync the operating system may show what it never wrote.
-        if (strike.blow == Blow::kill && !disk_ill_) {
-          machine_.kill();
-        } else {
-          machine_.cut_power();
-        }
+        if (disk_ill_) return cut_power_for(strike.lasting);
+        machine_.kill();
         return start_in(strike.lasting);
       case Blow::stop:
         if (machine_.state() != Machine::State::serving) return;
@@ -257,6 +281,7 @@ class Run {
   Machine machine_;
   std::vector<Actor> actors_;
   std::multimap<Instant, std::function<void()>> steps_;
+  std::optional<Ambush> ambush_;
   bool disk_ill_ = false;
 };
 

@@ -5,7 +5,7 @@
 namespace millrace::sim {
 namespace {
 
-constexpr std::uint64_t kRuns = 500;  // `./dev sim --runs N` makes any number
+constexpr std::uint64_t kRuns = 400;  // `./dev sim --runs N` makes any number
 
 TEST_CASE("sim: nothing acknowledged is lost, doubled, reordered or invented", "[sim]") {
   RunReport all;
