@@ -41,6 +41,9 @@ clients::Outcome<ProducePlan> plan_of(const Context& context, const Given& given
   constexpr std::chrono::minutes kForRestart{1};
   plan.options.delivery_timeout =
       context.globals.timeout_given ? context.globals.timeout : kForRestart;
+  // The producer's last look for a leader ends by this, and its end waits for that.
+  plan.options.request_timeout =
+      std::min(plan.options.request_timeout, plan.options.delivery_timeout);
   plan.options.batch_bytes = std::size_t{256} << 10;
   return plan;
 }
@@ -51,7 +54,9 @@ ExitCode run(const Context& context, const Given& given) {
   const auto work = [&](clients::Client& client, net::AsioScheduler& scheduler) {
     return produce(context, client, scheduler, *plan);
   };
-  return with_cluster(context, work, {.allow_auto_topic_creation = true});
+  return with_cluster(
+      context, work,
+      {.request_timeout = plan->options.request_timeout, .allow_auto_topic_creation = true});
 }
 
 }  // namespace
