@@ -40,7 +40,6 @@ class Limits(unittest.TestCase):
                 self.assertEqual(wire.end_offset(line, "full"), 4)
                 self.assertEqual(wire.produce_error(line, "full", batch), wire.NONE)
 
-    @unittest.expectedFailure
     def test_connections_cannot_take_the_files_of_partitions(self) -> None:
         with Broker({"num.partitions": "1"}) as broker:
             broker.stop()
