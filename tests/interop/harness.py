@@ -232,6 +232,6 @@ def main() -> None:
         sys.exit(f"there is no {BINARY}: build it, or name another in MILLRACE_BIN")
     program = unittest.main(module="__main__", verbosity=2, exit=False)
     result = program.result
-    if result.wasSuccessful() and result.testsRun == len(result.skipped):
+    if result.wasSuccessful() and result.testsRun <= len(result.skipped):
         sys.exit(77)
     sys.exit(0 if result.wasSuccessful() else 1)
