@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include "broker/handlers/brokers.hpp"
 #include "broker/handlers/handlers.hpp"
@@ -15,9 +16,10 @@ using Coordinator = protocol::FindCoordinatorResponse::Coordinator;
 constexpr std::int16_t kManyKeysSince = 4;
 constexpr std::int8_t kGroupKey = 0;
 
-/// The topic that keeps groups is made when the first client looks for one.
-net::Awaitable<ErrorCode> ensure_offsets_topic(RequestContext& context) {
-  if (context.shard.image()->topic(replication::kOffsetsTopic)) co_return ErrorCode::none;
+/// The topic that keeps groups is made when the first client looks for one. Gives why it could not
+/// be, or nothing.
+net::Awaitable<std::optional<std::string>> ensure_offsets_topic(RequestContext& context) {
+  if (context.shard.image()->topic(replication::kOffsetsTopic)) co_return std::nullopt;
   const auto& settings = context.node.settings;
   protocol::CreateTopicsRequest create;
   auto& topic = create.topics.emplace_back();
@@ -29,9 +31,13 @@ net::Awaitable<ErrorCode> ensure_offsets_topic(RequestContext& context) {
   topic.configs.push_back({"segment.bytes", fmt::format("{}", settings.offsets_segment_bytes)});
   auto creation = context.node.metadata->create_topics(context.shard, std::move(create));
   const auto created = co_await std::move(creation);
-  const ErrorCode error = created.topics.front().error_code;
-  const bool there = error == ErrorCode::none || error == ErrorCode::topic_already_exists;
-  co_return there ? ErrorCode::none : ErrorCode::coordinator_not_available;
+  const auto& result = created.topics.front();
+  if (result.error_code == ErrorCode::none ||
+      result.error_code == ErrorCode::topic_already_exists) {
+    co_return std::nullopt;
+  }
+  co_return fmt::format("the topic {} could not be created: {}: {}", replication::kOffsetsTopic,
+                        to_string(result.error_code), result.error_message.value_or(""));
 }
 
 Coordinator refused(std::string key, ErrorCode error, std::string message) {
@@ -61,10 +67,12 @@ net::Awaitable<FindCoordinator::Response> FindCoordinator::handle(Request reques
                               kGroupKey, request.key_type)));
       continue;
     }
-    const auto error = co_await ensure_offsets_topic(context);
-    if (error != ErrorCode::none) {
+    auto failure = co_await ensure_offsets_topic(context);
+    if (failure) {
+      const auto verdict = context.node.log_limiter.ask("coordinator", context.shard.now());
+      if (verdict.allowed) spdlog::error("no group can be served: {}", *failure);
       response.coordinators.push_back(
-          refused(key, error, "the topic __consumer_offsets could not be created"));
+          refused(key, ErrorCode::coordinator_not_available, std::move(*failure)));
       continue;
     }
     auto& coordinator = response.coordinators.emplace_back();

@@ -12,7 +12,7 @@ constexpr std::string_view kMigrationPolicy[] = {"bidirectional", "upgrade", "do
 constexpr Setting kSettings[] = {
     {"offsets.topic.num.partitions", int32, "50", at_least(1), count, read_only, kUsed,
      "Partitions of the topic that holds committed offsets; fixed once it exists."},
-    {"offsets.topic.segment.bytes", int32, "104857600", at_least(1), bytes, read_only, kUsed,
+    {"offsets.topic.segment.bytes", int32, "104857600", at_least(1048576), bytes, read_only, kUsed,
      "Segment size of the offsets topic."},
     {"offsets.topic.replication.factor", int16, "3", at_least(1), count, read_only, kCluster,
      "Replicas of the offsets topic."},
