@@ -22,18 +22,10 @@ Text text_of(Errc errc) {
       return {"trailing_bytes", "bytes are left over behind the value"};
     case Errc::bad_varint:
       return {"bad_varint", "a variable-length integer is too long for its type"};
-    case Errc::bad_value:
-      return {"bad_value", "a field holds a value without a meaning"};
     case Errc::bad_tag_order:
       return {"bad_tag_order", "tagged fields are out of order or repeated"};
-    case Errc::invalid_utf8:
-      return {"invalid_utf8", "a string is not UTF-8"};
     case Errc::unsupported_version:
       return {"unsupported_version", "the version of the API is not supported"};
-    case Errc::unknown_api:
-      return {"unknown_api", "the API key is not known"};
-    case Errc::field_not_representable:
-      return {"field_not_representable", "this version of the message cannot carry a set field"};
     case Errc::corrupt_batch:
       return {"corrupt_batch", "a record batch does not verify"};
     case Errc::bad_magic:
@@ -48,24 +40,6 @@ Text text_of(Errc errc) {
       return {"compression_failed", "the data could not be compressed"};
     case Errc::end_of_stream:
       return {"end_of_stream", "there is nothing more to read"};
-    case Errc::closed:
-      return {"closed", "the connection is closed"};
-    case Errc::timed_out:
-      return {"timed_out", "the deadline passed"};
-    case Errc::canceled:
-      return {"canceled", "the operation was asked to stop"};
-    case Errc::refused:
-      return {"refused", "the connection was refused"};
-    case Errc::unreachable:
-      return {"unreachable", "the address cannot be reached"};
-    case Errc::address_in_use:
-      return {"address_in_use", "the address is already in use"};
-    case Errc::not_resolved:
-      return {"not_resolved", "the host name has no address"};
-    case Errc::tls_failed:
-      return {"tls_failed", "the TLS handshake failed"};
-    case Errc::io_failed:
-      return {"io_failed", "the network failed"};
   }
   return {"unknown", "unknown error"};
 }

@@ -1,6 +1,6 @@
-#include "broker/ask.hpp"
 #include "broker/errors.hpp"
 #include "broker/handlers/handlers.hpp"
+#include "broker/handlers/partitions.hpp"
 #include "broker/shard.hpp"
 
 namespace millrace::broker {
@@ -51,14 +51,11 @@ net::Awaitable<DeleteRecords::Response> DeleteRecords::handle(Request request,
       deleted.partition_index = wanted.partition_index;
       deleted.low_watermark = -1;
       deleted.error_code = ErrorCode::unknown_topic_or_partition;
-      if (topic && wanted.partition_index >= 0 &&
-          wanted.partition_index < std::ssize(topic->partitions)) {
-        const PartitionIndex index{wanted.partition_index};
-        Shard& owner = context.node.owner_of(topic->id, index);
-        auto work = [&owner, id = topic->id, index, wanted](Answer<Deleted> reply) {
-          reply(delete_up_to(owner.find(id, index).get(), wanted));
-        };
-        deleted = co_await ask<Deleted>(context.shard, owner, std::move(work));
+      if (has_partition(topic.get(), wanted.partition_index)) {
+        auto question = [wanted](Partition* partition) { return delete_up_to(partition, wanted); };
+        auto asked =
+            ask_partition<Deleted>(context, topic->id, wanted.partition_index, std::move(question));
+        deleted = co_await std::move(asked);
       }
       answer.partitions.push_back(deleted);
     }

@@ -3,6 +3,7 @@
 
 #include "broker/handlers/brokers.hpp"
 #include "broker/handlers/handlers.hpp"
+#include "broker/handlers/partitions.hpp"
 #include "broker/shard.hpp"
 
 namespace millrace::broker {
@@ -13,14 +14,8 @@ using Response = protocol::DescribeTopicPartitionsResponse;
 using TopicAnswer = Response::DescribeTopicPartitionsResponseTopic;
 
 void describe(const replication::TopicImage& topic, std::size_t index, TopicAnswer& answer) {
-  const auto& from = topic.partitions[index];
   auto& partition = answer.partitions.emplace_back();
-  partition.partition_index = static_cast<std::int32_t>(index);
-  partition.leader_id = from.leader ? from.leader->value : -1;
-  if (!from.leader) partition.error_code = ErrorCode::leader_not_available;
-  partition.leader_epoch = from.leader_epoch.value;
-  for (const BrokerId id : from.replicas) partition.replica_nodes.push_back(id.value);
-  for (const BrokerId id : from.in_sync) partition.isr_nodes.push_back(id.value);
+  describe_partition(topic, index, partition);
   partition.eligible_leader_replicas.emplace();
   partition.last_known_elr.emplace();
 }

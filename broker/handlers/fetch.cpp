@@ -5,6 +5,7 @@
 #include "broker/fetch/reader.hpp"
 #include "broker/fetch/sessions.hpp"
 #include "broker/handlers/handlers.hpp"
+#include "broker/handlers/partitions.hpp"
 #include "broker/session.hpp"
 #include "broker/shard.hpp"
 
@@ -34,7 +35,7 @@ std::vector<Target> resolve(FetchIntent& intent, const replication::MetadataImag
     Target target{&item, {}};
     if (!topic) {
       target.error = by_id ? ErrorCode::unknown_topic_id : ErrorCode::unknown_topic_or_partition;
-    } else if (item.index.value < 0 || item.index.value >= std::ssize(topic->partitions)) {
+    } else if (!has_partition(topic.get(), item.index.value)) {
       target.error = ErrorCode::unknown_topic_or_partition;
     } else {
       target.topic = topic->id;

@@ -3,6 +3,7 @@
 #include "broker/blocking.hpp"
 #include "broker/errors.hpp"
 #include "broker/handlers/handlers.hpp"
+#include "broker/handlers/partitions.hpp"
 #include "broker/shard.hpp"
 
 namespace millrace::broker {
@@ -84,19 +85,18 @@ net::Awaitable<Found> look_up(RequestContext& context, TopicId topic, Wanted wan
     Found found;
     std::optional<log::TimeLookup> lookup;
   };
-  Shard& owner = context.node.owner_of(topic, PartitionIndex{wanted.partition_index});
-  auto work = [topic, wanted, committed_only, &owner](Answer<Step> answer) {
+  auto question = [wanted, committed_only](Partition* partition) {
     Step step;
     step.found.partition_index = wanted.partition_index;
-    const auto partition = owner.find(topic, PartitionIndex{wanted.partition_index});
-    if (partition) {
+    if (partition != nullptr) {
       step.lookup = answer_or_plan(*partition, wanted, committed_only, step.found);
     } else {
       step.found.error_code = ErrorCode::not_leader_or_follower;
     }
-    answer(std::move(step));
+    return step;
   };
-  auto step = co_await ask<Step>(context.shard, owner, std::move(work));
+  auto asked = ask_partition<Step>(context, topic, wanted.partition_index, std::move(question));
+  auto step = co_await std::move(asked);
   if (!step.lookup) co_return step.found;
   auto search = [lookup = std::move(*step.lookup)] { return lookup.run(); };
   const auto result = co_await blocking(context.shard, std::move(search));
@@ -129,8 +129,7 @@ net::Awaitable<ListOffsets::Response> ListOffsets::handle(Request request,
         found.error_code = ErrorCode::invalid_request;
       } else if (wanted.timestamp < 0 && context.version() < known_since(wanted.timestamp)) {
         found.error_code = ErrorCode::unsupported_version;
-      } else if (!topic || wanted.partition_index < 0 ||
-                 wanted.partition_index >= std::ssize(topic->partitions)) {
+      } else if (!has_partition(topic.get(), wanted.partition_index)) {
         found.error_code = ErrorCode::unknown_topic_or_partition;
       } else {
         auto lookup = look_up(context, topic->id, wanted, committed_only);

@@ -2,6 +2,7 @@
 
 #include "broker/handlers/brokers.hpp"
 #include "broker/handlers/handlers.hpp"
+#include "broker/handlers/partitions.hpp"
 #include "broker/metadata_service.hpp"
 #include "broker/shard.hpp"
 #include "replication/controller/topic_names.hpp"
@@ -22,14 +23,7 @@ TopicAnswer describe(const replication::TopicImage& topic, bool operations) {
   answer.is_internal = topic.is_internal();
   answer.partitions.reserve(topic.partitions.size());
   for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
-    const auto& from = topic.partitions[i];
-    auto& partition = answer.partitions.emplace_back();
-    partition.partition_index = static_cast<std::int32_t>(i);
-    partition.leader_id = from.leader ? from.leader->value : -1;
-    if (!from.leader) partition.error_code = ErrorCode::leader_not_available;
-    partition.leader_epoch = from.leader_epoch.value;
-    for (const BrokerId id : from.replicas) partition.replica_nodes.push_back(id.value);
-    for (const BrokerId id : from.in_sync) partition.isr_nodes.push_back(id.value);
+    describe_partition(topic, i, answer.partitions.emplace_back());
   }
   if (operations) answer.topic_authorized_operations = kAllTopicOperations;
   return answer;

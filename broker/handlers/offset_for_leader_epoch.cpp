@@ -1,5 +1,5 @@
-#include "broker/ask.hpp"
 #include "broker/handlers/handlers.hpp"
+#include "broker/handlers/partitions.hpp"
 #include "broker/shard.hpp"
 
 namespace millrace::broker {
@@ -41,13 +41,11 @@ net::Awaitable<OffsetForLeaderEpoch::Response> OffsetForLeaderEpoch::handle(
       Found found;
       found.partition = wanted.partition;
       found.error_code = ErrorCode::unknown_topic_or_partition;
-      if (topic && wanted.partition >= 0 && wanted.partition < std::ssize(topic->partitions)) {
-        const PartitionIndex index{wanted.partition};
-        Shard& owner = context.node.owner_of(topic->id, index);
-        auto work = [&owner, id = topic->id, index, wanted](Answer<Found> reply) {
-          reply(epoch_end(owner.find(id, index).get(), wanted));
-        };
-        found = co_await ask<Found>(context.shard, owner, std::move(work));
+      if (has_partition(topic.get(), wanted.partition)) {
+        auto question = [wanted](Partition* partition) { return epoch_end(partition, wanted); };
+        auto asked =
+            ask_partition<Found>(context, topic->id, wanted.partition, std::move(question));
+        found = co_await std::move(asked);
       }
       answer.partitions.push_back(found);
     }

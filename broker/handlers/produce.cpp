@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "broker/handlers/partitions.hpp"
 #include "broker/shard.hpp"
 #include "protocol/messages/produce.hpp"
 #include "replication/controller/topic_names.hpp"
@@ -148,7 +149,7 @@ bool begin_produce(RequestContext& context, protocol::Reader& in, Session::Slot 
       } else if (transactional) {
         refuse(answer, ErrorCode::invalid_txn_state,
                "transactions are not served by this version: leave transactional.id unset");
-      } else if (!topic || wanted.index < 0 || wanted.index >= std::ssize(topic->partitions)) {
+      } else if (!has_partition(topic.get(), wanted.index)) {
         refuse(answer,
                produce->version >= kTopicIdsSince && !topic ? ErrorCode::unknown_topic_id
                                                             : ErrorCode::unknown_topic_or_partition,
