@@ -231,7 +231,7 @@ void PartitionLog::synced(const SyncWork& work, Result<void> result) {
   syncing_.clear();
   const auto point = std::exchange(point_in_sync_, std::nullopt);
   if (!result) {
-    fail(result.error());
+    static_cast<void>(fail(result.error()));
     return;
   }
   if (work.generation_ != fence_->generation || state_ != LogState::writable) return;
