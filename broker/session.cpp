@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t kPendingMax = 1000;  // produce requests begun and not answered
 constexpr std::size_t kPiecesMax = 512;    // of one gathered write
+constexpr auto kGoodbye = std::chrono::milliseconds{500};
 
 }  // namespace
 
@@ -34,6 +35,7 @@ Session::~Session() = default;
 net::Awaitable<void> Session::run() {
   writer_.spawn(write_loop());
   co_await read_loop();
+  reading_ = false;
   draining_ = true;
   can_write_.set();
   co_await writer_.join();
@@ -41,9 +43,10 @@ net::Awaitable<void> Session::run() {
 }
 
 net::Awaitable<void> Session::read_loop() {
-  while (!draining_ && !closed_) {
+  while (!closed_) {
     const auto received = co_await connection_->read_some(buffer_.space());
     if (!received) co_return;
+    if (draining_) continue;  // thrown away; see `say_goodbye`
     buffer_.received(*received);
     while (!draining_ && !closed_) {
       auto frame = buffer_.next();
@@ -177,7 +180,15 @@ net::Awaitable<void> Session::write_loop() {
     answered_.pulse();
     if (!written) close();
   }
-  if (!closed_) close();
+  if (!closed_) say_goodbye();
+}
+
+/// A client that is still sending would lose the answers under way to it if the connection were
+/// closed under its hands, so it is told that no more comes and gets a moment to hang up itself.
+void Session::say_goodbye() {
+  if (!reading_) return close();
+  connection_->shutdown_send();
+  shard_.deadlines().after(kGoodbye, [self = shared_from_this()] { self->close(); });
 }
 
 void Session::drain() {

@@ -66,6 +66,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Slot open_slot();
   void settle(Slot slot, protocol::EncodedMessage response);
   bool take_ready();
+  void say_goodbye();
   void refuse_stranger();
   void log_bad_request(std::string_view what);
 
@@ -82,6 +83,7 @@ class Session : public std::enable_shared_from_this<Session> {
   net::TaskGroup writer_;
   Instant last_request_;
   std::optional<Instant> writing_since_;  // a write is under way
+  bool reading_ = true;
   bool draining_ = false;
   bool closed_ = false;
 };

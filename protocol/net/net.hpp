@@ -43,6 +43,10 @@ class Connection {
   /// All pieces in order, gathered into as few system calls as possible. The pieces and what they
   /// look at must stay until the result is there.
   virtual Awaitable<Result<void>> write(std::span<const Bytes> pieces) = 0;
+  /// Tells the peer that nothing more comes; reading goes on. To be called when no write is under
+  /// way, and none may follow. Who closes at once while the peer still sends makes the system
+  /// reset the connection, and the peer may lose what it had not read yet.
+  virtual void shutdown_send() = 0;
   /// Ends reads and writes under way with `Errc::closed`, and all later ones. May be repeated.
   virtual void close() = 0;
   [[nodiscard]] virtual const Endpoint& local() const = 0;

@@ -132,6 +132,10 @@ class TcpConnection final : public Connection {
     co_return Result<void>{};
   }
 
+  void shutdown_send() override {
+    ErrorInfo ignored;  // a peer that is gone needs no farewell
+    socket_.shutdown(Socket::shutdown_send, ignored);
+  }
   void close() override {
     closed_ = true;
     ErrorInfo ignored;

@@ -113,6 +113,11 @@ net::Awaitable<Result<void>> SimConnection::write(std::span<const Bytes> pieces)
   }
 }
 
+void SimConnection::shutdown_send() {
+  if (own().closed || own().failed || std::exchange(own().said_end, true)) return;
+  send(network_, link_, side_, Kind::end);
+}
+
 void SimConnection::close() {
   close_end(network_, link_, side_);
 }

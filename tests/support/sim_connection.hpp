@@ -40,6 +40,7 @@ struct SimLink {
     net::Endpoint address;
     SimConnection* connection = nullptr;  // null before it is accepted and after it is destroyed
     bool closed = false;                  // by this side
+    bool said_end = false;                // by this side, which may still read
     bool failed = false;                  // a reset arrived
   };
   std::size_t window = 0;
@@ -57,6 +58,7 @@ class SimConnection final : public net::Connection {
 
   net::Awaitable<Result<std::size_t>> read_some(MutableBytes into) override;
   net::Awaitable<Result<void>> write(std::span<const Bytes> pieces) override;
+  void shutdown_send() override;
   void close() override;
   [[nodiscard]] const net::Endpoint& local() const override { return own().address; }
   [[nodiscard]] const net::Endpoint& peer() const override {
