@@ -81,22 +81,32 @@ net::Awaitable<std::optional<StartFailure>> Broker::start() {
   co_return std::nullopt;
 }
 
+net::Awaitable<void> Broker::on_all_shards(void (Shard::*work)(net::Task)) {
+  struct Round {
+    Round(std::size_t shards, net::Executor executor)
+        : left{shards}, all_done{std::move(executor)} {}
+    std::size_t left;
+    net::Event all_done;
+  };
+  net::Scheduler& home = node_.shards.front()->scheduler();
+  const auto round = std::make_shared<Round>(node_.shards.size(), home.executor());
+  for (const auto& shard : node_.shards) {
+    shard->scheduler().post([target = shard.get(), work, round, &home] {
+      (target->*work)([round, &home] {
+        home.post([round] {
+          if (--round->left == 0) round->all_done.set();
+        });
+      });
+    });
+  }
+  co_await round->all_done.wait();
+}
+
 net::Awaitable<void> Broker::stop() {
-  Shard& first = *node_.shards.front();
   co_await server_->stop();
   co_await metadata_->refuse_changes();
-  for (const auto& shard : node_.shards) {
-    auto work = [target = shard.get()](Answer<bool> answer) mutable {
-      target->drain([answer = std::move(answer)]() mutable { answer(true); });
-    };
-    co_await ask<bool>(first, *shard, std::move(work));
-  }
-  for (const auto& shard : node_.shards) {
-    auto work = [target = shard.get()](Answer<bool> answer) mutable {
-      target->close_partitions([answer = std::move(answer)]() mutable { answer(true); });
-    };
-    co_await ask<bool>(first, *shard, std::move(work));
-  }
+  co_await on_all_shards(&Shard::drain);
+  co_await on_all_shards(&Shard::close_partitions);
   metadata_->close();
 }
 

@@ -42,6 +42,8 @@ class Broker {
 
  private:
   std::optional<StartFailure> prepare_directory();
+  /// Calls `work` on every shard at once; returns when all have called back.
+  net::Awaitable<void> on_all_shards(void (Shard::*work)(net::Task));
 
   Node node_;
   std::unique_ptr<log::DirectoryLock> lock_;

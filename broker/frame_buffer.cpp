@@ -1,6 +1,7 @@
 #include "broker/frame_buffer.hpp"
 
 #include <algorithm>
+#include <atomic>
 
 #include "protocol/base/ensure.hpp"
 #include "protocol/wire/frame.hpp"
@@ -9,10 +10,18 @@ namespace millrace::broker {
 
 using protocol::kFrameSizeBytes;
 
+/// No frame in this memory is looked at any more. The fence orders the last look, perhaps on
+/// another thread, before what is received next.
+bool FrameBuffer::is_ours_alone() const {
+  if (!memory_ || memory_.use_count() != 1) return false;
+  std::atomic_thread_fence(std::memory_order_acquire);
+  return true;
+}
+
 /// Moves what is pending to the front of memory that nobody else looks at.
 void FrameBuffer::make_room(std::size_t capacity) {
   const std::size_t have = end_ - begin_;
-  const bool reusable = memory_ && memory_.use_count() == 1 && capacity_ >= capacity;
+  const bool reusable = is_ours_alone() && capacity_ >= capacity;
   if (reusable) {
     if (have > 0) std::memmove(memory_.get(), memory_.get() + begin_, have);
   } else {
@@ -27,7 +36,15 @@ void FrameBuffer::make_room(std::size_t capacity) {
 
 MutableBytes FrameBuffer::space() {
   const std::size_t have = end_ - begin_;
-  if (have == 0 && memory_ && memory_.use_count() == 1) begin_ = end_ = 0;
+  if (have == 0) {
+    // What one large frame needed is not kept for the life of the connection.
+    if (capacity_ > kCapacityMax) {
+      memory_.reset();
+      begin_ = end_ = capacity_ = 0;
+    } else if (is_ours_alone()) {
+      begin_ = end_ = 0;
+    }
+  }
   std::size_t needed = have + kSpaceMin;
   if (have >= kFrameSizeBytes) {
     const auto size = load_be<std::uint32_t>(memory_.get() + begin_);

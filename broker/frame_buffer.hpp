@@ -42,6 +42,7 @@ class FrameBuffer {
   static constexpr std::size_t kCapacityMax = 256 * 1024;
   static constexpr std::size_t kSpaceMin = 1024;
 
+  [[nodiscard]] bool is_ours_alone() const;
   void make_room(std::size_t capacity);
 
   std::size_t frame_bytes_max_;

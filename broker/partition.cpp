@@ -99,8 +99,8 @@ void Partition::expire_waiters(Instant now) {
 
 void Partition::write() {
   in_turn_ = false;
-  if (offline()) return;
-  if (const auto written = log_->write(); !written) {
+  // Retention and DeleteRecords write too, so the log may have failed since the append.
+  if (offline() || !log_->write()) {
     fail_waiters(ErrorCode::kafka_storage_error);
     wake_readers();
     return;
@@ -162,6 +162,7 @@ void Partition::when_idle(std::move_only_function<void()> task) {
 }
 
 void Partition::watch(std::shared_ptr<ReadWaiter> waiter) {
+  if (std::ranges::find(readers_, waiter) != readers_.end()) return;
   if (readers_.size() >= 2 * readers_live_ + 8) {
     std::erase_if(readers_, [](const auto& reader) { return reader->done(); });
     readers_live_ = readers_.size();

@@ -57,16 +57,16 @@ net::Awaitable<void> Session::read_loop() {
         close();
         co_return;
       }
+      // Somebody who asks but does not read the answers waits here, not in our memory.
+      while (!closed_ && (unsent_bytes_ > shard_.node().settings.response_queue_bytes_max ||
+                          pending_.size() >= kPendingMax)) {
+        co_await answered_.wait();
+      }
     }
     if (buffer_.error() != FrameBuffer::Error::none) {
       refuse_stranger();
       close();
       co_return;
-    }
-    // Somebody who asks but does not read the answers waits here, not in our memory.
-    while (!closed_ && (unsent_bytes_ > shard_.node().settings.response_queue_bytes_max ||
-                        pending_.size() >= kPendingMax)) {
-      co_await answered_.wait();
     }
   }
 }
@@ -134,6 +134,7 @@ void Session::settle(Slot slot, protocol::EncodedMessage response) {
   Pending& pending = pending_[slot - first_slot_];
   ENSURE(!pending.ready);
   pending.ready = true;
+  last_request_ = shard_.now();  // a long wait for an answer was no silence
   unsent_bytes_ += response.size();
   pending.response = std::move(response);
   if (slot == first_slot_) can_write_.set();

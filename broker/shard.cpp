@@ -363,6 +363,7 @@ void Shard::close_partitions(net::Task done) {
 }
 
 net::Awaitable<void> Shard::close_all(net::Task done) {
+  deadlines_.stop();  // housekeeping must not meet the closing of a log on the pool
   while (pool_work_ > 0) co_await pool_idle_.wait();
   for (const auto& [place, partition] : partitions_) {
     partition->retire(ErrorCode::not_leader_or_follower);
@@ -374,7 +375,6 @@ net::Awaitable<void> Shard::close_all(net::Task done) {
             });
   }
   while (pool_work_ > 0) co_await pool_idle_.wait();
-  deadlines_.stop();
   co_await tasks_.join();
   done();
 }

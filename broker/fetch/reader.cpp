@@ -138,6 +138,7 @@ void FetchWaiter::wake() {
 }
 
 net::Awaitable<void> FetchWaiter::wait_until(Instant deadline) {
+  if (home_.stopping()) co_return;  // whoever is parked has been woken already
   const auto key =
       home_.deadlines().at(deadline, [self = shared_from_this()] { self->woken_.set(); });
   const auto arrival = home_.park(*this);

@@ -135,8 +135,11 @@ net::Awaitable<Fetch::Response> Fetch::handle(Request request, RequestContext& c
       std::clamp(request.max_bytes, 0, context.node.settings.fetch_bytes_max));
   const auto bytes_min = std::min(static_cast<std::size_t>(std::max(request.min_bytes, 0)),
                                   std::max<std::size_t>(bytes_max, 1));
+  // A client that has gone is noticed when it is answered, so nobody waits longer than a silent
+  // connection may stay.
   const Instant deadline =
-      shard.now() + std::chrono::milliseconds{std::max(request.max_wait_ms, 0)};
+      shard.now() + std::min(std::chrono::milliseconds{std::max(request.max_wait_ms, 0)},
+                             context.node.settings.connection_idle_max);
 
   auto targets = resolve(intent, *shard.image(), version >= kTopicIdsSince);
   if (replica >= 0) {

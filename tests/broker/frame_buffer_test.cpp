@@ -104,5 +104,15 @@ TEST_CASE("frame buffer: memory grows with what arrived, not with what was claim
   REQUIRE(buffer.space().size() <= 256 * 1024);
 }
 
+TEST_CASE("frame buffer: the memory of a large frame is let go of when it is done",
+          "[broker][net]") {
+  FrameBuffer buffer{100 << 20};
+  const auto large = frame_of(5 << 20, 1);
+  for (std::size_t fed = 0; fed < large.size();) fed += feed(buffer, Bytes{large}.subspan(fed));
+  REQUIRE(buffer.next());
+  REQUIRE_FALSE(buffer.next());
+  CHECK(buffer.space().size() <= 256 * 1024);
+}
+
 }  // namespace
 }  // namespace millrace::broker

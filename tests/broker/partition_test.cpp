@@ -105,6 +105,18 @@ TEST_CASE("partition: a failed sync fails who waits, and everything later", "[br
   CHECK(f.partition->produce(batch(), kVersion, kNow).error == ErrorCode::kafka_storage_error);
 }
 
+TEST_CASE("partition: who waits is told when something else than a sync failed the log",
+          "[broker][partition]") {
+  Fixture f;
+  const auto result = f.partition->produce(batch(), kVersion, kNow);
+  ErrorCode told = ErrorCode::none;
+  f.partition->when_committed(result.end, Instant::max(), [&](ErrorCode e) { told = e; });
+  f.files.fail_call(1, sim::FileCall::write);
+  REQUIRE_FALSE(f.partition->log().write());
+  f.partition->write();
+  CHECK(told == ErrorCode::kafka_storage_error);
+}
+
 TEST_CASE("partition: a repeated batch answers with the first offset and appends nothing",
           "[broker][partition]") {
   Fixture f;

@@ -253,6 +253,27 @@ TEST_CASE("controller: settings are set, deleted, appended to and checked",
   CHECK_FALSE(f.image->topic("t")->configs.contains("good"));
 }
 
+TEST_CASE("image: a setting that is not UTF-8 can be written and read again",
+          "[replication][controller]") {
+  Fixture f;
+  f.create("t", 1, 1);
+  protocol::IncrementalAlterConfigsRequest request;
+  auto& resource = request.resources.emplace_back();
+  resource.resource_type = 2;
+  resource.resource_name = "t";
+  auto& config = resource.configs.emplace_back();
+  config.name = "good";
+  config.value = "\xff\xfe";
+  const auto outcome = f.controller.alter_configs(*f.image, request);
+  REQUIRE(outcome.records.size() == 1);
+  std::string bytes;
+  REQUIRE(outcome.records.front().SerializeToString(&bytes));
+  MetadataRecord read;
+  REQUIRE(read.ParseFromString(bytes));
+  const std::vector<MetadataRecord> records{read};
+  CHECK(f.image->with(records)->topic("t")->configs.at("good") == "\xff\xfe");
+}
+
 TEST_CASE("controller: producer ids are given in blocks that do not overlap",
           "[replication][controller]") {
   Fixture f;
