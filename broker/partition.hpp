@@ -22,7 +22,6 @@ struct PartitionSettings {
   bool flush_sync = true;        // acknowledge what is synced; otherwise what is written
   std::int64_t flush_messages = std::numeric_limits<std::int64_t>::max();  // when not flush_sync
   std::optional<std::chrono::milliseconds> flush_ms;                       // likewise
-  std::int32_t min_insync_replicas = 1;
 };
 
 /// Somebody who waits until more can be read from one of several partitions, so `wake` may be

@@ -135,7 +135,6 @@ PartitionSettings partition_settings(const config::BrokerConfig& config,
   settings.flush_sync = topic.flush_mode == config::FlushMode::sync;
   settings.flush_messages = topic.flush_messages.value_or(std::numeric_limits<std::int64_t>::max());
   settings.flush_ms = topic.flush_interval;
-  settings.min_insync_replicas = topic.min_insync_replicas;
   return settings;
 }
 

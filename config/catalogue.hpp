@@ -63,7 +63,7 @@ struct Valid {
 };
 
 /// One setting: all that the broker, `config check`, `config explain`, DescribeConfigs and the
-/// reference page know of it. Plain data; every view is of static storage.
+/// sample file know of it. Plain data; every view is of static storage.
 struct Setting {
   [[nodiscard]] bool used() const { return effect.kind == Effect::Kind::used; }
   [[nodiscard]] bool sensitive() const { return type == ConfigType::password; }
@@ -97,7 +97,7 @@ struct RetiredSetting {
   std::string_view reason;
 };
 
-/// Broker settings by theme, as the sample file and the reference page show them.
+/// Broker settings by theme, as the sample file shows them.
 std::span<const Section> broker_sections();
 
 /// All settings of a scope, sorted by name. Built once; safe from any thread.

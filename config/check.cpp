@@ -22,16 +22,9 @@ std::string default_text(const Setting& setting) {
 }
 
 std::string_view change_text(const Setting& setting) {
-  if (setting.scope == Scope::topic) return "any time";
-  switch (setting.dynamic) {
-    case Dynamic::read_only:
-      return "at the start of the broker";
-    case Dynamic::per_broker:
-      return "any time, for one broker";
-    case Dynamic::cluster_wide:
-      return "any time, for one broker or all";
-  }
-  return "";
+  // Which broker settings Kafka can change while it runs is in the catalogue; this broker reads its
+  // own at the start alone.
+  return setting.scope == Scope::topic ? "any time" : "at the start of the broker";
 }
 
 /// The topic settings whose default `broker` supplies, or the broker settings behind a topic one.

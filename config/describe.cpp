@@ -59,7 +59,7 @@ std::vector<ConfigEntry> describe_broker(const BrokerConfig& broker) {
   entries.reserve(broker_settings().size());
   for (const Setting& setting : broker_settings()) {
     ConfigEntry entry = entry_of(setting);
-    entry.read_only = setting.dynamic == Dynamic::read_only;
+    entry.read_only = true;  // whatever Kafka can change while it runs: this broker cannot yet
     if (!setting.sensitive()) entry.value = broker.text(setting.name);
     add_levels(setting, broker, entry);
     for (const Setting* stand_in : stand_ins(setting)) add_levels(*stand_in, broker, entry);

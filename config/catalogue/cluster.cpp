@@ -24,7 +24,7 @@ constexpr Setting kSettings[] = {
      "Create a topic when a client first asks for it."},
     {"delete.topic.enable", boolean, "true", kAny, none, read_only, kUsed,
      "Let clients delete topics."},
-    {"min.insync.replicas", int32, "1", at_least(1), count, cluster_wide, kUsed,
+    {"min.insync.replicas", int32, "1", at_least(1), count, cluster_wide, kOneReplica,
      "Replicas that must hold a batch before acks=all is answered; fewer in sync refuses the "
      "write."},
     {"unclean.leader.election.enable", boolean, "false", kAny, none, cluster_wide, kCluster,

@@ -66,7 +66,7 @@ constexpr Setting kSettings[] = {
     {"min.compaction.lag.ms", int64, "0", at_least(0), ms, cluster_wide, kCompaction,
      "Age below which a record is never compacted away.",
      from("log.cleaner.min.compaction.lag.ms")},
-    {"min.insync.replicas", int32, "1", at_least(1), count, cluster_wide, kUsed,
+    {"min.insync.replicas", int32, "1", at_least(1), count, cluster_wide, kOneReplica,
      "Replicas that must hold a batch before acks=all is answered; fewer in sync refuses the "
      "write.",
      from("min.insync.replicas")},

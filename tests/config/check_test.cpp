@@ -88,7 +88,7 @@ TEST_CASE("check: explain tells a broker setting", "[config][check]") {
         "  type      long\n"
         "  takes     a whole number of ms from 1 on, or -1, also like 7d 12h or 250ms\n"
         "  default   none; log.retention.minutes, then log.retention.hours counts instead\n"
-        "  changes   any time, for one broker or all\n"
+        "  changes   at the start of the broker\n"
         "  topics    default of retention.ms\n"
         "  effect    used\n");
 }

@@ -94,7 +94,7 @@ SAMPLES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
         ],
     ),
     "no path of one machine is named": (
-        [("README.md", "see /home/me/notes\n"), ("log/a.cpp", "// shared/kafka/fetch\n")],
+        [("README.md", "see /home/me/notes\n"), ("log/a.cpp", "// see /mnt/disk/fetch\n")],
         [
             ("README.md", "`/etc/millrace`, /var/lib/millrace, https://example.org/home/x\n"),
             ("log/a.cpp", "// shared by readers/writers; network/root\n"),
