@@ -22,13 +22,16 @@ class FrameBuffer {
   /// `frame_bytes_max`: largest size field that is accepted.
   explicit FrameBuffer(std::size_t frame_bytes_max) : frame_bytes_max_{frame_bytes_max} {}
 
-  /// Where to receive next; never empty. Valid until the next call of any method.
+  /// Where to receive next: not empty, as long as every whole frame was taken by `next` or thrown
+  /// away. Valid until the next call of any method.
   MutableBytes space();
   /// `count` bytes were received into `space()`.
   void received(std::size_t count);
   /// The next whole frame, without its size field; nothing while it is incomplete or after an
   /// error.
   std::optional<SharedBytes> next();
+  /// Throws away what is pending, for a connection that is only read to keep it from being reset.
+  void discard() { begin_ = end_; }
 
   /// Sticks once a size field was not acceptable: the stream cannot be cut any more.
   [[nodiscard]] Error error() const { return error_; }

@@ -44,9 +44,9 @@ net::Awaitable<void> Session::run() {
 
 net::Awaitable<void> Session::read_loop() {
   while (!closed_) {
+    if (draining_) buffer_.discard();  // what comes now is thrown away; see `say_goodbye`
     const auto received = co_await connection_->read_some(buffer_.space());
     if (!received) co_return;
-    if (draining_) continue;  // thrown away; see `say_goodbye`
     buffer_.received(*received);
     while (!draining_ && !closed_) {
       auto frame = buffer_.next();

@@ -114,5 +114,19 @@ TEST_CASE("frame buffer: the memory of a large frame is let go of when it is don
   CHECK(buffer.space().size() <= 256 * 1024);
 }
 
+TEST_CASE("frame buffer: there is space again when what nobody took is thrown away",
+          "[broker][net]") {
+  FrameBuffer buffer{1 << 20};
+  const auto frame = frame_of(60, 1);
+  while (!buffer.space().empty()) feed(buffer, frame);  // whole frames up to the brim
+  buffer.discard();
+  CHECK_FALSE(buffer.mid_frame());
+  CHECK_FALSE(buffer.space().empty());
+  feed(buffer, frame);
+  const auto next = buffer.next();
+  REQUIRE(next);
+  CHECK(is_all(next->view(), std::byte{1}));
+}
+
 }  // namespace
 }  // namespace millrace::broker
