@@ -83,6 +83,7 @@ void add_all(CLI::App& root, Parsed& parsed, std::string& timeout) {
   add_consume(root, parsed.action);
   add_group(root, parsed.action);
   add_config(root, parsed.action);
+  add_debug(root, parsed.action);
   add_version(root, parsed.action);
   add_completion(root, parsed.action);
 }
