@@ -7,13 +7,14 @@
 
 #include "log/errc.hpp"
 #include "protocol/base/ensure.hpp"
+#include "tests/support/memory_node.hpp"
 
 namespace millrace::sim {
 namespace {
 
 using log::OpenMode;
+using Node = MemoryNode;
 
-constexpr std::size_t kSectorBytes = 512;
 constexpr std::size_t kCallKinds = static_cast<std::size_t>(FileCall::lock_directory) + 1;
 
 ErrorInfo os_error(int number) {
@@ -41,113 +42,19 @@ std::ostream& operator<<(std::ostream& out, FileCall call) {
   return out << kNames[static_cast<std::size_t>(call)];
 }
 
-/// A file or directory: what readers see, what is durable, and the steps between the two.
-struct MemoryFiles::Node {
-  struct FileStep {
-    bool is_truncate = false;
-    std::uint64_t position = 0;  // or the new size
-    std::vector<std::byte> bytes;
-  };
-  struct DirectoryStep {
-    std::optional<std::string> gone;
-    std::optional<std::string> come;
-    std::shared_ptr<Node> node;  // set with `come`
-  };
-  using Entries = std::map<std::string, std::shared_ptr<Node>>;
-
-  static void apply(std::vector<std::byte>& data, const FileStep& step) {
-    if (step.is_truncate) return data.resize(step.position);
-    const std::uint64_t end = step.position + step.bytes.size();
-    if (data.size() < end) data.resize(end);
-    if (!step.bytes.empty())
-      std::memcpy(data.data() + step.position, step.bytes.data(), step.bytes.size());
-  }
-  static void apply(Entries& entries, const DirectoryStep& step) {
-    if (step.gone) entries.erase(*step.gone);
-    if (step.come) entries[*step.come] = step.node;
-  }
-
-  void take(FileStep step) {
-    apply(data, step);
-    file_steps.push_back(std::move(step));
-  }
-  void take(DirectoryStep step) {
-    apply(entries, step);
-    directory_steps.push_back(std::move(step));
-  }
-  void make_durable() {
-    for (const auto& step : file_steps) apply(durable_data, step);
-    for (const auto& step : directory_steps) apply(durable_entries, step);
-    file_steps.clear();
-    directory_steps.clear();
-  }
-  void crash(Rng& rng) {
-    for (const auto& step : file_steps) crash_step(step, rng);
-    for (const auto& step : directory_steps)
-      if (rng.chance(1, 2)) apply(durable_entries, step);
-    file_steps.clear();
-    directory_steps.clear();
-    data = durable_data;
-    entries = durable_entries;
-    for (auto& [name, node] : entries) node->crash(rng);
-  }
-  void crash_step(const FileStep& step, Rng& rng) {
-    if (step.is_truncate) {
-      if (rng.chance(1, 2)) apply(durable_data, step);
-      return;
-    }
-    const auto extend = [&] {  // the size may reach the disk before the bytes do
-      const std::uint64_t end = step.position + step.bytes.size();
-      if (durable_data.size() < end) durable_data.resize(end);
-    };
-    switch (rng.below(6)) {
-      case 0:
-      case 1:
-        return apply(durable_data, step);
-      case 2:
-        return;
-      case 3:
-        return extend();
-      case 4: {  // torn at a byte
-        FileStep part = step;
-        part.bytes.resize(rng.below(step.bytes.size() + 1));
-        return apply(durable_data, part);
-      }
-      default: {  // sector by sector
-        if (rng.chance(1, 2)) extend();
-        std::uint64_t from = 0;
-        while (from < step.bytes.size()) {
-          const std::uint64_t sector_end =
-              (step.position + from) / kSectorBytes * kSectorBytes + kSectorBytes - step.position;
-          const std::uint64_t to = std::min<std::uint64_t>(sector_end, step.bytes.size());
-          if (rng.chance(1, 2)) {
-            const auto begin = step.bytes.begin();
-            apply(durable_data, {false,
-                                 step.position + from,
-                                 {begin + static_cast<std::ptrdiff_t>(from),
-                                  begin + static_cast<std::ptrdiff_t>(to)}});
-          }
-          from = to;
-        }
-      }
-    }
-  }
-
-  bool directory = false;
-  std::vector<std::byte> data;
-  std::vector<std::byte> durable_data;
-  std::vector<FileStep> file_steps;
-  Entries entries;
-  Entries durable_entries;
-  std::vector<DirectoryStep> directory_steps;
-};
-
 struct MemoryFiles::Disk {
   Result<void> call(FileCall kind) {
     ++calls[static_cast<std::size_t>(kind)];
+    was_dead = power_lost;
+    if (power_in > 0 && --power_in == 0) power_lost = true;
+    if (power_lost) return os_error(EIO);
     if (fail_in == 0 || (fail_kind && *fail_kind != kind)) return {};
     if (--fail_in > 0) return {};
-    return os_error(EIO);
+    return os_error(fail_with);
+  }
+  /// Outside the mutex, for the hook may call back.
+  void announce(FileCall kind, const Path& path) const {
+    if (hook) hook(kind, path);
   }
   [[nodiscard]] std::shared_ptr<Node> find(const Path& path) const {
     std::shared_ptr<Node> node = root;
@@ -168,6 +75,8 @@ struct MemoryFiles::Disk {
   void forget_open_files() {
     ++generation;
     locked.clear();
+    power_in = 0;
+    power_lost = false;
   }
 
   mutable std::mutex mutex;
@@ -177,19 +86,27 @@ struct MemoryFiles::Disk {
   std::array<std::uint64_t, kCallKinds> calls{};
   std::uint64_t fail_in = 0;
   std::optional<FileCall> fail_kind;
+  int fail_with = EIO;
+  std::uint64_t power_in = 0;
+  bool power_lost = false;
+  bool was_dead = false;  // before the call that is being made
+  bool forgetful = false;
+  CallHook hook;
   std::optional<std::uint64_t> space;
   bool lying = false;
 };
 
 class MemoryFiles::Handle final : public log::File {
  public:
-  Handle(std::shared_ptr<Disk> disk, std::shared_ptr<Node> node, bool writable)
+  Handle(std::shared_ptr<Disk> disk, std::shared_ptr<Node> node, Path path, bool writable)
       : disk_{std::move(disk)},
         node_{std::move(node)},
+        path_{std::move(path)},
         generation_{disk_->generation},
         writable_{writable} {}
 
   Result<std::size_t> read_at(MutableBytes into, std::uint64_t position) const override {
+    disk_->announce(FileCall::read, path_);
     const std::scoped_lock lock{disk_->mutex};
     if (const auto allowed = begin(FileCall::read); !allowed) return allowed.error();
     const auto& data = node_->data;
@@ -200,6 +117,7 @@ class MemoryFiles::Handle final : public log::File {
   }
 
   Result<void> write_at(std::span<const Bytes> pieces, std::uint64_t position) override {
+    disk_->announce(FileCall::write, path_);
     const std::scoped_lock lock{disk_->mutex};
     if (!writable_) return os_error(EBADF);
     Node::FileStep step{.position = position};
@@ -207,7 +125,7 @@ class MemoryFiles::Handle final : public log::File {
       step.bytes.insert(step.bytes.end(), piece.begin(), piece.end());
     const auto allowed = begin(FileCall::write);
     if (!allowed) {
-      if (generation_ != disk_->generation) return allowed.error();
+      if (generation_ != disk_->generation || disk_->was_dead) return allowed.error();
       step.bytes.resize(step.bytes.size() / 2);
     }
     const bool fits = take_space(step);
@@ -218,13 +136,19 @@ class MemoryFiles::Handle final : public log::File {
   }
 
   Result<void> sync() override {
+    disk_->announce(FileCall::sync, path_);
     const std::scoped_lock lock{disk_->mutex};
-    if (const auto allowed = begin(FileCall::sync); !allowed) return allowed.error();
+    if (const auto allowed = begin(FileCall::sync); !allowed) {
+      if (disk_->forgetful && !disk_->power_lost && generation_ == disk_->generation)
+        node_->forget_unsynced();
+      return allowed.error();
+    }
     if (!disk_->lying) node_->make_durable();
     return {};
   }
 
   Result<void> truncate(std::uint64_t size) override {
+    disk_->announce(FileCall::truncate, path_);
     const std::scoped_lock lock{disk_->mutex};
     if (const auto allowed = begin(FileCall::truncate); !allowed) return allowed.error();
     if (!writable_) return os_error(EBADF);
@@ -233,6 +157,7 @@ class MemoryFiles::Handle final : public log::File {
   }
 
   Result<std::uint64_t> size() const override {
+    disk_->announce(FileCall::size, path_);
     const std::scoped_lock lock{disk_->mutex};
     if (const auto allowed = begin(FileCall::size); !allowed) return allowed.error();
     return std::uint64_t{node_->data.size()};
@@ -258,6 +183,7 @@ class MemoryFiles::Handle final : public log::File {
 
   std::shared_ptr<Disk> disk_;
   std::shared_ptr<Node> node_;
+  Path path_;
   std::uint64_t generation_;
   bool writable_;
 };
@@ -283,6 +209,7 @@ MemoryFiles::MemoryFiles() : disk_{std::make_shared<Disk>()} {
 MemoryFiles::~MemoryFiles() = default;
 
 Result<std::shared_ptr<log::File>> MemoryFiles::open(const Path& path, OpenMode mode) {
+  disk_->announce(FileCall::open, path);
   const std::scoped_lock lock{disk_->mutex};
   if (const auto allowed = disk_->call(FileCall::open); !allowed) return allowed.error();
   const bool may_create = mode == OpenMode::create || mode == OpenMode::create_new;
@@ -296,10 +223,11 @@ Result<std::shared_ptr<log::File>> MemoryFiles::open(const Path& path, OpenMode 
     parent->take(Node::DirectoryStep{.come = path.filename().string(), .node = node});
   }
   return std::shared_ptr<log::File>{
-      std::make_shared<Handle>(disk_, std::move(node), mode != OpenMode::read_only)};
+      std::make_shared<Handle>(disk_, std::move(node), path, mode != OpenMode::read_only)};
 }
 
 Result<void> MemoryFiles::create_directories(const Path& path) {
+  disk_->announce(FileCall::create_directories, path);
   const std::scoped_lock lock{disk_->mutex};
   if (const auto allowed = disk_->call(FileCall::create_directories); !allowed)
     return allowed.error();
@@ -322,6 +250,7 @@ Result<void> MemoryFiles::create_directories(const Path& path) {
 }
 
 Result<void> MemoryFiles::rename(const Path& from, const Path& to) {
+  disk_->announce(FileCall::rename, from);
   const std::scoped_lock lock{disk_->mutex};
   if (const auto allowed = disk_->call(FileCall::rename); !allowed) return allowed.error();
   if (from.parent_path() != to.parent_path()) return os_error(EXDEV);
@@ -333,6 +262,7 @@ Result<void> MemoryFiles::rename(const Path& from, const Path& to) {
 }
 
 Result<void> MemoryFiles::remove(const Path& path) {
+  disk_->announce(FileCall::remove, path);
   const std::scoped_lock lock{disk_->mutex};
   if (const auto allowed = disk_->call(FileCall::remove); !allowed) return allowed.error();
   const auto node = disk_->find(path);
@@ -344,6 +274,7 @@ Result<void> MemoryFiles::remove(const Path& path) {
 }
 
 Result<void> MemoryFiles::remove_all(const Path& path) {
+  disk_->announce(FileCall::remove_all, path);
   const std::scoped_lock lock{disk_->mutex};
   if (const auto allowed = disk_->call(FileCall::remove_all); !allowed) return allowed.error();
   const auto node = disk_->find(path);
@@ -354,6 +285,7 @@ Result<void> MemoryFiles::remove_all(const Path& path) {
 }
 
 Result<std::vector<log::DirectoryEntry>> MemoryFiles::list(const Path& directory) {
+  disk_->announce(FileCall::list, directory);
   const std::scoped_lock lock{disk_->mutex};
   if (const auto allowed = disk_->call(FileCall::list); !allowed) return allowed.error();
   const auto node = disk_->find(directory);
@@ -366,6 +298,7 @@ Result<std::vector<log::DirectoryEntry>> MemoryFiles::list(const Path& directory
 }
 
 Result<bool> MemoryFiles::exists(const Path& path) {
+  disk_->announce(FileCall::exists, path);
   const std::scoped_lock lock{disk_->mutex};
   const auto allowed = disk_->call(FileCall::exists);
   if (!allowed) return {boost::system::in_place_error, allowed.error()};
@@ -373,6 +306,7 @@ Result<bool> MemoryFiles::exists(const Path& path) {
 }
 
 Result<void> MemoryFiles::sync_directory(const Path& directory) {
+  disk_->announce(FileCall::sync_directory, directory);
   const std::scoped_lock lock{disk_->mutex};
   if (const auto allowed = disk_->call(FileCall::sync_directory); !allowed) return allowed.error();
   const auto node = disk_->find(directory);
@@ -403,6 +337,25 @@ void MemoryFiles::crash(Rng& rng) {
   disk_->root->crash(rng);
 }
 
+void MemoryFiles::lose_power_at_call(std::uint64_t nth) {
+  const std::scoped_lock lock{disk_->mutex};
+  disk_->power_in = nth;
+}
+
+bool MemoryFiles::power_lost() const {
+  const std::scoped_lock lock{disk_->mutex};
+  return disk_->power_lost;
+}
+
+void MemoryFiles::forget_on_failed_sync(bool forget) {
+  const std::scoped_lock lock{disk_->mutex};
+  disk_->forgetful = forget;
+}
+
+void MemoryFiles::on_call(CallHook hook) {
+  disk_->hook = std::move(hook);
+}
+
 void MemoryFiles::kill_process() {
   const std::scoped_lock lock{disk_->mutex};
   disk_->forget_open_files();
@@ -418,10 +371,11 @@ void MemoryFiles::set_space(std::optional<std::uint64_t> bytes) {
   disk_->space = bytes;
 }
 
-void MemoryFiles::fail_call(std::uint64_t nth, std::optional<FileCall> kind) {
+void MemoryFiles::fail_call(std::uint64_t nth, std::optional<FileCall> kind, int error) {
   const std::scoped_lock lock{disk_->mutex};
   disk_->fail_in = nth;
   disk_->fail_kind = kind;
+  disk_->fail_with = error;
 }
 
 void MemoryFiles::fail_nothing() {
@@ -481,6 +435,14 @@ void MemoryFiles::put(const Path& path, Bytes contents) {
   parent->make_durable();
   parent->entries[path.filename().string()] = node;
   parent->durable_entries[path.filename().string()] = node;
+}
+
+std::vector<std::string> MemoryFiles::names(const Path& directory) const {
+  const std::scoped_lock lock{disk_->mutex};
+  std::vector<std::string> names;
+  if (const auto node = disk_->find(directory))
+    for (const auto& [name, child] : node->entries) names.push_back(name);
+  return names;
 }
 
 std::vector<std::byte> MemoryFiles::contents(const Path& path) const {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -67,6 +69,18 @@ class MemoryFiles final : public log::Files {
   void crash(Rng& rng);
   /// The process dies, the machine does not: everything written survives. Locks are released.
   void kill_process();
+  /// The `nth` call from now (1: the next) and all behind it fail, until `crash` or `kill_process`
+  /// says what became of the machine: so that a failure may strike inside of any operation. A write
+  /// that it strikes is half done.
+  void lose_power_at_call(std::uint64_t nth);
+  [[nodiscard]] bool power_lost() const;
+  /// From now on a failed sync leaves what it should have synced visible, but it never reaches the
+  /// disk, not by a later sync either: Linux counts such pages as clean.
+  void forget_on_failed_sync(bool forget);
+  /// Called before each call of files, with the file's path, outside of all locks: it may call back
+  /// and so let other work happen in the middle of this. Set it while nothing runs.
+  using CallHook = std::function<void(FileCall, const Path&)>;
+  void on_call(CallHook hook);
   /// From now on `sync` and `sync_directory` report success and do nothing: the disk that the
   /// checkers of crash tests must find out.
   void lie_on_sync(bool lie);
@@ -74,9 +88,9 @@ class MemoryFiles final : public log::Files {
   /// Bytes that files may still grow by; nothing (the default): without end. A write that does not
   /// fit stores what fits and fails with ENOSPC.
   void set_space(std::optional<std::uint64_t> bytes);
-  /// The `nth` call from now (1: the next) fails with EIO; of `kind`, or of any kind. A failing
+  /// The `nth` call from now (1: the next) fails with `error`; of `kind`, or of any kind. A failing
   /// write stores half of its bytes, a failing sync makes nothing durable. Later calls succeed.
-  void fail_call(std::uint64_t nth, std::optional<FileCall> kind = std::nullopt);
+  void fail_call(std::uint64_t nth, std::optional<FileCall> kind = std::nullopt, int error = EIO);
   void fail_nothing();
   /// Calls so far, of one kind or of all.
   [[nodiscard]] std::uint64_t calls(std::optional<FileCall> kind = std::nullopt) const;
@@ -88,12 +102,13 @@ class MemoryFiles final : public log::Files {
   void cut(const Path& path, std::uint64_t size);
   void erase(const Path& path);
   void put(const Path& path, Bytes contents);
+  /// What is in a directory, in order.
+  [[nodiscard]] std::vector<std::string> names(const Path& directory) const;
   /// Contents as a reader sees them; empty when there is no such file.
   [[nodiscard]] std::vector<std::byte> contents(const Path& path) const;
   [[nodiscard]] std::uint64_t size_of(const Path& path) const;
 
  private:
-  struct Node;
   struct Disk;
   class Handle;
   class Lock;

@@ -1,0 +1,98 @@
+#include "tests/support/memory_node.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+namespace millrace::sim {
+namespace {
+
+constexpr std::size_t kSectorBytes = 512;
+
+void play(std::vector<std::byte>& data, const MemoryNode::FileStep& step) {
+  if (step.is_truncate) return data.resize(step.position);
+  const std::uint64_t end = step.position + step.bytes.size();
+  if (data.size() < end) data.resize(end);
+  if (!step.bytes.empty())
+    std::memcpy(data.data() + step.position, step.bytes.data(), step.bytes.size());
+}
+
+void play(MemoryNode::Entries& entries, const MemoryNode::DirectoryStep& step) {
+  if (step.gone) entries.erase(*step.gone);
+  if (step.come) entries[*step.come] = step.node;
+}
+
+
+}  // namespace
+
+void MemoryNode::take(FileStep step) {
+  play(data, step);
+  file_steps.push_back(std::move(step));
+}
+
+void MemoryNode::take(DirectoryStep step) {
+  play(entries, step);
+  directory_steps.push_back(std::move(step));
+}
+
+void MemoryNode::make_durable() {
+  for (const auto& step : file_steps) play(durable_data, step);
+  for (const auto& step : directory_steps) play(durable_entries, step);
+  file_steps.clear();
+  directory_steps.clear();
+}
+
+void MemoryNode::crash(Rng& rng) {
+  for (const auto& step : file_steps) crash_step(step, rng);
+  for (const auto& step : directory_steps)
+    if (rng.chance(1, 2)) play(durable_entries, step);
+  file_steps.clear();
+  directory_steps.clear();
+  data = durable_data;
+  entries = durable_entries;
+  for (auto& [name, node] : entries) node->crash(rng);
+}
+
+void MemoryNode::crash_step(const FileStep& step, Rng& rng) {
+  if (step.is_truncate) {
+    if (rng.chance(1, 2)) play(durable_data, step);
+    return;
+  }
+  const auto extend = [&] {  // the size may reach the disk before the bytes do
+    const std::uint64_t end = step.position + step.bytes.size();
+    if (durable_data.size() < end) durable_data.resize(end);
+  };
+  switch (rng.below(6)) {
+    case 0:
+    case 1:
+      return play(durable_data, step);
+    case 2:
+      return;
+    case 3:
+      return extend();
+    case 4: {  // torn at a byte
+      FileStep part = step;
+      part.bytes.resize(rng.below(step.bytes.size() + 1));
+      return play(durable_data, part);
+    }
+    default: {  // sector by sector
+      if (rng.chance(1, 2)) extend();
+      std::uint64_t from = 0;
+      while (from < step.bytes.size()) {
+        const std::uint64_t sector_end =
+            (step.position + from) / kSectorBytes * kSectorBytes + kSectorBytes - step.position;
+        const std::uint64_t to = std::min<std::uint64_t>(sector_end, step.bytes.size());
+        if (rng.chance(1, 2)) {
+          const auto begin = step.bytes.begin();
+          play(durable_data, {false,
+                               step.position + from,
+                               {begin + static_cast<std::ptrdiff_t>(from),
+                                begin + static_cast<std::ptrdiff_t>(to)}});
+        }
+        from = to;
+      }
+    }
+  }
+}
+
+
+}  // namespace millrace::sim

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "protocol/base/rng.hpp"
+
+namespace millrace::sim {
+
+/// A file or directory of `MemoryFiles`: what readers see, what is durable, and the steps between
+/// the two.
+struct MemoryNode {
+  struct FileStep {
+    bool is_truncate = false;
+    std::uint64_t position = 0;  // or the new size
+    std::vector<std::byte> bytes;
+  };
+  struct DirectoryStep {
+    std::optional<std::string> gone;
+    std::optional<std::string> come;
+    std::shared_ptr<MemoryNode> node;  // set with `come`
+  };
+  using Entries = std::map<std::string, std::shared_ptr<MemoryNode>>;
+
+  void take(FileStep step);
+  void take(DirectoryStep step);
+  void make_durable();
+  /// What was written since the last sync stays visible and will never reach the disk: what some
+  /// systems do when a sync fails.
+  void forget_unsynced() { file_steps.clear(); }
+  /// Each step survives wholly, torn or not at all; then the same for everything below.
+  void crash(Rng& rng);
+
+  bool directory = false;
+  std::vector<std::byte> data;
+  std::vector<std::byte> durable_data;
+  std::vector<FileStep> file_steps;
+  Entries entries;
+  Entries durable_entries;
+  std::vector<DirectoryStep> directory_steps;
+
+ private:
+  void crash_step(const FileStep& step, Rng& rng);
+};
+
+}  // namespace millrace::sim
