@@ -157,6 +157,7 @@ Result<AppendInfo> PartitionLog::append_as_is(Bytes run) {
   for (const BatchView batch : BatchRun{run}) {
     if (roll_due(batch.size_bytes(), batch.last_offset(), batch.max_timestamp()))
       roll(batch.base_offset());
+    if (batch.base_offset() != log_end_) unsynced_gap_ = batch.base_offset();
     cache_->stage(batch.bytes());
     const AppendInfo one = take_in(batch);
     if (!all) all = one;
@@ -217,6 +218,8 @@ std::optional<SyncWork> PartitionLog::take_sync() {
   work.fence_ = fence_;
   work.generation_ = fence_->generation;
   work.end_ = written_end_;
+  work.holds_gap_ = unsynced_gap_.has_value();
+  if (unsynced_gap_ && *unsynced_gap_ < written_end_) unsynced_gap_.reset();
   syncing_ = work.dirty_;
   if (checkpoint_due() && log_end_ == written_end_) point_in_sync_ = point_at_end();
   synced_since_checkpoint_ += std::exchange(unsynced_bytes_, 0);

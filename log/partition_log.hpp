@@ -254,6 +254,7 @@ class PartitionLog {
 
   void supersede_work();
   Result<RecoveryPoint> find_cut(Segment& segment, Offset end) const;
+  Result<void> save_sync_point(Offset offset);
   Result<void> lower_points(const RecoveryPoint& to);
   Result<void> remove_files_behind(Offset last_base);
   Result<void> sync_all_dirty();
@@ -264,7 +265,7 @@ class PartitionLog {
   void settle_at(Offset end);
   Result<void> save_log_start(Offset start, bool has_gaps);
   [[nodiscard]] bool too_old(const Segment& segment, Timestamp now) const;
-  Result<void> delete_front(std::size_t count, Timestamp now);
+  Result<void> delete_front(std::size_t count, Timestamp now, Offset high_watermark);
 
   Files& files_;
   Path dir_;
@@ -279,6 +280,8 @@ class PartitionLog {
   Offset synced_end_;
   RecoveryPoint recovery_point_;
   bool has_gaps_ = false;  // offsets were skipped on purpose somewhere in this log's life
+  // Behind the newest of the gaps that are not synced, or that no durable sync point lies behind.
+  std::optional<Offset> unsynced_gap_;
 
   std::vector<std::unique_ptr<Segment>> segments_;  // by base offset, never empty, last is active
   std::unique_ptr<TailCache> cache_;

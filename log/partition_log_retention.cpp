@@ -48,13 +48,14 @@ Result<RetentionReport> PartitionLog::apply_retention(Timestamp now, Offset high
     ++report.segments;
   }
   if (count == 0) return report;
-  const auto deleted = delete_front(count, now);
+  const auto deleted = delete_front(count, now, high_watermark);
   if (!deleted) return deleted.error();
   return report;
 }
 
-Result<void> PartitionLog::delete_front(std::size_t count, Timestamp now) {
-  const Offset start = std::max(log_start_, segments_[count]->base());
+Result<void> PartitionLog::delete_front(std::size_t count, Timestamp now, Offset high_watermark) {
+  // The next segment may begin behind a gap, and past the high watermark then.
+  const Offset start = std::max(log_start_, std::min(segments_[count]->base(), high_watermark));
   if (const auto saved = save_log_start(start, has_gaps_); !saved) return fail(saved.error());
   log_start_ = start;
   epochs_.trim_front(start);

@@ -70,13 +70,18 @@ Result<RecoveryPoint> PartitionLog::find_cut(Segment& segment, Offset end) const
   return cut;
 }
 
+Result<void> PartitionLog::save_sync_point(Offset offset) {
+  const auto point = SyncPoint{offset}.encode();
+  const std::array pieces{Bytes{point}};
+  if (const auto written = sync_point_->write_at(pieces, 0); !written) return written.error();
+  return sync_point_->sync();
+}
+
 Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
   supersede_work();
   // Lowered, never raised: what is not synced yet must not be promised on the way.
-  const auto point = SyncPoint{std::min(to.offset, synced_end_)}.encode();
-  const std::array pieces{Bytes{point}};
-  if (const auto written = sync_point_->write_at(pieces, 0); !written) return written.error();
-  if (const auto synced = sync_point_->sync(); !synced) return synced.error();
+  const auto noted = save_sync_point(std::min(to.offset, synced_end_));
+  if (!noted) return noted.error();
   if (recovery_point_.offset <= to.offset && !point_may_be_ahead_) return {};
   // Never past the point that is known: up to there snapshots and leader epochs are on disk.
   if (recovery_point_.offset > to.offset) recovery_point_ = to;
@@ -150,6 +155,9 @@ Result<void> PartitionLog::truncate_at(Offset end) {
   const auto forgotten = snapshots_.remove_behind(files_, cut->offset);
   if (!forgotten) return forgotten.error();
   if (const auto synced = sync_all_dirty(); !synced) return synced.error();
+  // There may be gaps among what was just synced.
+  if (has_gaps_)
+    if (const auto noted = save_sync_point(cut->offset); !noted) return noted.error();
   cache_->truncate_to(cut->offset);
   std::erase_if(roll_snapshots_, [&](const auto& item) { return item.first > cut->offset; });
   epochs_.truncate_to(cut->offset);
@@ -167,12 +175,13 @@ Result<void> PartitionLog::empty_at(Offset start) {
   if (const auto forgotten = snapshots_.remove_behind(files_, Offset{-1}); !forgotten)
     return forgotten.error();
   if (const auto synced = files_.sync_directory(dir_); !synced) return synced.error();
+  // The start first: a recovery point above it would promise what lies between.
+  if (const auto saved = save_log_start(start, has_gaps_); !saved) return saved.error();
   recovery_point_ = {start, start, 0};
   if (const auto saved =
           files_.write_atomically(dir_ / kRecoveryPointFile, recovery_point_.encode());
       !saved)
     return saved.error();
-  if (const auto saved = save_log_start(start, has_gaps_); !saved) return saved.error();
   segments_.clear();
   segments_.push_back(std::make_unique<Segment>(dir_, start));
   cache_->clear();
@@ -205,6 +214,7 @@ Result<void> PartitionLog::rebuild_producers(Offset end) {
 void PartitionLog::settle_at(Offset end) {
   log_end_ = written_end_ = synced_end_ = end;
   unsynced_bytes_ = 0;
+  unsynced_gap_.reset();
   new_files_ = false;
   dirty_.clear();
   syncing_.clear();

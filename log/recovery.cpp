@@ -28,6 +28,12 @@ bool LogRecovery::gaps_allowed() const {
   return log_.has_gaps_ || log_.config_.compact;
 }
 
+/// What was synced has its gaps on purpose: the sync point is durable before a gap counts as
+/// synced. Further on a gap is what writes left behind that the disk let overtake others.
+bool LogRecovery::gap_allowed_before(Offset base) const {
+  return gaps_allowed() && base < synced_;
+}
+
 void LogRecovery::report(Damage damage) {
   ++report_.damages;
   read_only_ = read_only_ || damage.acknowledged;
@@ -80,6 +86,10 @@ Result<void> LogRecovery::read_points() {
       report({log_.dir_ / kLogStartFile, 0, log_.log_start_, (*start)->size(), false,
               "the log's start is not readable; it is taken to be that of the first segment"});
     }
+  } else if (!bases_.empty()) {
+    // It is durable before the first record of a log can be.
+    report({log_.dir_ / kLogStartFile, 0, log_.log_start_, 0, false,
+            "the log's start is missing; it is taken to be that of the first segment"});
   }
   const auto point = read_if_there(files, log_.dir_ / kRecoveryPointFile);
   if (!point) return point.error();
@@ -125,7 +135,7 @@ Result<void> LogRecovery::read_segments() {
     const Offset base = bases_[i];
     auto segment = std::make_unique<Segment>(log_.dir_, base);
     const Path path = segment->path(kLogSuffix);
-    if (base < end_ || (base > end_ && !gaps_allowed())) {
+    if (base < end_ || (base > end_ && !gap_allowed_before(base))) {
       const Bad bad{0,
                     base < end_ ? "a segment begins below the end of the one before"
                                 : "records between two segments are missing",
@@ -198,7 +208,7 @@ Result<std::optional<LogRecovery::Bad>> LogRecovery::verify(Segment& segment,
     if (!*view || !(*view)->crc_ok())
       return std::optional{Bad{at, "the checksum of a batch is wrong", false}};
     if ((*batch)->base < segment.next()) return std::optional{Bad{at, "offsets go back", true}};
-    if ((*batch)->base > segment.next() && !gaps_allowed())
+    if ((*batch)->base > segment.next() && !gap_allowed_before((*batch)->base))
       return std::optional{Bad{at, "records are missing between two batches", true}};
     if (segment.offset_out_of_reach((*batch)->last))
       return std::optional{Bad{at, "an offset is too far from its segment's", true}};

@@ -55,6 +55,7 @@ class LogRecovery {
   Result<void> replay();
   Result<void> settle();
   [[nodiscard]] bool gaps_allowed() const;
+  [[nodiscard]] bool gap_allowed_before(Offset base) const;
   void report(Damage damage);
 
   PartitionLog& log_;

@@ -16,10 +16,12 @@ Result<void> SyncWork::run() const {
   if (fence_->generation != generation_) return {};
   const auto point = SyncPoint{end_}.encode();
   const std::array pieces{Bytes{point}};
+  const auto noted = sync_point_->write_at(pieces, 0);
   // Not being able to note it is no failure: an older point only makes recovery less sure of what
-  // was acknowledged.
-  (void)sync_point_->write_at(pieces, 0);
-  return {};
+  // was acknowledged. But behind it a gap would look like lost writes, and be cut away.
+  if (!holds_gap_) return {};
+  if (!noted) return noted.error();
+  return sync_point_->sync();
 }
 
 Result<void> CheckpointWork::run() const {

@@ -31,7 +31,8 @@ struct WorkFence {
 /// owner's.
 class SyncWork {
  public:
-  /// Syncs the files, then the directory if it has new ones, then notes how far the log is synced.
+  /// Syncs the files, then the directory if it has new ones, then notes how far the log is synced;
+  /// that note is synced, too, if offsets were skipped.
   [[nodiscard]] Result<void> run() const;
   /// The end of the log that this makes durable.
   [[nodiscard]] Offset end() const { return end_; }
@@ -47,6 +48,8 @@ class SyncWork {
   std::shared_ptr<WorkFence> fence_;
   std::uint64_t generation_ = 0;
   Offset end_;
+  // Offsets were skipped. Only a durable sync point tells that from writes that a crash lost.
+  bool holds_gap_ = false;
 };
 
 /// Moves the recovery point: index entries, producer snapshot and leader epochs become durable,

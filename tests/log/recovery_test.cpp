@@ -131,6 +131,54 @@ TEST_CASE("recovery: unsynced writes out of order are reported and cut", "[log][
   CHECK(f.damage.all.empty());
 }
 
+TEST_CASE("recovery: in a log with gaps, what a crash lost is none of them", "[log][recovery]") {
+  LogFixture f;
+  const auto copy = [&](std::int64_t base) {
+    REQUIRE(f.log->append_as_is(
+        batch_of({.base_offset = Offset{base}, .epoch = LeaderEpoch{1}, .salt = 1})));
+  };
+  copy(0);
+  copy(5);  // 1 to 4 were compacted away at the leader
+  REQUIRE(f.log->sync_now());
+  copy(6);
+  copy(7);
+  REQUIRE(f.log->write());
+  const auto path = f.path("00000000000000000000.log");
+  const std::uint64_t batch_bytes = f.files.size_of(path) / 4;
+  SECTION("a gap below the sync point stays, also after a power failure") {
+    SeededRng rng{4};
+    f.files.crash(rng);
+    f.open();
+    CHECK(f.damage.all.empty());
+    CHECK(f.log->log_end() >= Offset{6});
+    CHECK(f.log->read({Offset{1}, Offset{6}, 1, true})->next == Offset{6});
+  }
+  SECTION("a batch that overtook another does not stay") {
+    auto bytes = f.files.contents(path);
+    bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(2 * batch_bytes),
+                bytes.begin() + static_cast<std::ptrdiff_t>(3 * batch_bytes));
+    f.log.reset();
+    f.files.kill_process();
+    f.files.put(path, bytes);
+    f.open();
+    CHECK(f.log->state() == LogState::writable);
+    CHECK(f.log->log_end() == Offset{6});
+    CHECK(f.damage.all.size() == 1);
+  }
+}
+
+TEST_CASE("recovery: a lost start of the log is told", "[log][recovery]") {
+  LogFixture f;
+  f.fill(10);
+  REQUIRE(f.log->advance_log_start(Offset{7}));
+  REQUIRE(f.log->close());
+  f.files.erase(f.path(kLogStartFile));
+  f.open();
+  REQUIRE(f.damage.all.size() == 1);
+  CHECK_FALSE(f.damage.all[0].acknowledged);
+  CHECK(f.log->log_start() == Offset{0});
+}
+
 TEST_CASE("recovery: a missing segment in the middle is damage", "[log][recovery]") {
   LogFixture f;
   f.fill(60);

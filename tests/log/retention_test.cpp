@@ -68,6 +68,24 @@ TEST_CASE("retention: nothing above the high watermark goes", "[log][retention]"
   CHECK(f.log->log_start() > Offset{0});
 }
 
+TEST_CASE("retention: the start stays at the high watermark when a gap follows it",
+          "[log][retention]") {
+  LogFixture f;
+  const auto copy = [&](std::int64_t base) {
+    REQUIRE(f.log->append_as_is(
+        batch_of({.value_bytes = 1500, .base_offset = Offset{base}, .epoch = LeaderEpoch{1}})));
+  };
+  copy(0);
+  copy(36);  // too large for the same segment
+  REQUIRE(f.log->segments() == 2);
+  auto config = f.config;
+  config.retention_ms = milliseconds{1};
+  f.log->set_config(config);
+  REQUIRE(f.log->apply_retention(kNow + milliseconds{100}, Offset{1}).has_value());
+  CHECK(f.log->segments() == 1);
+  CHECK(f.log->log_start() == Offset{1});
+}
+
 TEST_CASE("retention: a deleted file waits for its readers, then goes", "[log][retention]") {
   LogFixture f;
   f.fill(60);

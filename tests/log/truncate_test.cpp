@@ -72,6 +72,23 @@ TEST_CASE("truncate: below the log's start the log begins anew", "[log][truncate
   CHECK(f.log->log_end() == Offset{22});
 }
 
+TEST_CASE("restart: the power may go at any call, and no damage is told of", "[log][truncate]") {
+  for (std::uint64_t call = 1;; ++call) {
+    INFO("the power goes at call " << call);
+    LogFixture f;
+    f.fill(10);
+    f.files.lose_power_at_call(call);
+    const auto done = f.log->restart_at(Offset{100});
+    if (!f.files.power_lost()) break;
+    CHECK_FALSE(done.has_value());
+    SeededRng rng{call};
+    f.files.crash(rng);
+    f.open();
+    CHECK(f.log->state() == LogState::writable);
+    for (const Damage& damage : f.damage.all) CHECK_FALSE(damage.acknowledged);
+  }
+}
+
 TEST_CASE("restart: the log begins and ends where it is told", "[log][truncate]") {
   for (const std::int64_t start : {0, 5, 120, 4000}) {
     LogFixture f;
