@@ -38,7 +38,9 @@ HeaderOutcome scan_header(Bytes header, std::uint64_t position, std::uint64_t ro
   batch.base = Offset{base};
   batch.last = Offset{base + last_delta};
   batch.leader_epoch = LeaderEpoch{load_be<std::int32_t>(header.data() + 12)};
-  batch.max_timestamp = Timestamp{load_be<std::int64_t>(header.data() + 35)};
+  // What compaction emptied still says when its newest record was, but no search may find that.
+  const bool has_records = load_be<std::int32_t>(header.data() + 57) != 0;
+  batch.max_timestamp = Timestamp{has_records ? load_be<std::int64_t>(header.data() + 35) : -1};
   batch.has_producer = load_be<std::int64_t>(header.data() + 43) >= 0;
   return {batch, {}};
 }

@@ -23,7 +23,7 @@ struct ScannedBatch {
   Offset base;
   Offset last;
   LeaderEpoch leader_epoch;
-  Timestamp max_timestamp;  // -1 none
+  Timestamp max_timestamp;  // -1 none, and without records there is none
   bool has_producer = false;
 };
 

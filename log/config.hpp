@@ -33,6 +33,15 @@ struct LogConfig {
   std::optional<std::uint64_t> retention_bytes;
   bool delete_old = true;  ///< `cleanup.policy` contains `delete`
   bool compact = false;    ///< `cleanup.policy` contains `compact`: offsets may have gaps
+  /// Age below which a record is not compacted away (`min.compaction.lag.ms`), and age at which it
+  /// is due whatever the ratio says (`max.compaction.lag.ms`; nothing: never). The latter bounds
+  /// the age of the active segment as well.
+  Milliseconds min_compaction_lag{0};
+  std::optional<Milliseconds> max_compaction_lag;
+  /// Share of uncompacted bytes above which a pass is due (`min.cleanable.dirty.ratio`).
+  double min_dirty_ratio = 0.5;
+  /// How long a tombstone can still be read after a pass first met it (`delete.retention.ms`).
+  Milliseconds delete_retention = std::chrono::hours{24};
   /// For the leader's shell, which passes an append time to `append` when the topic asks for it.
   protocol::TimestampType timestamp_type = protocol::TimestampType::create_time;
   /// How long a deleted file stays under its `.deleted` name (`file.delete.delay.ms`).

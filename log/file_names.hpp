@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -18,11 +19,18 @@ inline constexpr std::string_view kSnapshotSuffix = ".snapshot";
 inline constexpr std::string_view kDeletedSuffix = ".deleted";
 /// Behind the whole name of a file that `write_atomically` had not finished.
 inline constexpr std::string_view kUnfinishedSuffix = ".tmp";
+/// Behind the whole name of a file that compaction makes, until it takes the place of others.
+inline constexpr std::string_view kCleanedSuffix = ".cleaned";
 
 inline constexpr std::string_view kRecoveryPointFile = "recovery-point";
 inline constexpr std::string_view kLogStartFile = "log-start";
 inline constexpr std::string_view kSyncPointFile = "sync-point";
 inline constexpr std::string_view kLeaderEpochFile = "leader-epoch-checkpoint";
+inline constexpr std::string_view kCleanerPointFile = "cleaner-point";
+inline constexpr std::string_view kSwapListFile = "compaction-swap";
+
+/// What a segment consists of.
+inline constexpr std::array kSegmentSuffixes{kLogSuffix, kIndexSuffix, kTimeIndexSuffix};
 
 [[nodiscard]] std::string file_name(Offset base, std::string_view suffix);
 /// The offset in a name that ends in `suffix`; nothing for any other name.

@@ -44,9 +44,15 @@ PartitionLog::PartitionLog(Files& files, Path dir, LogConfig config, Timestamp n
       now_{now},
       cache_{std::make_unique<TailCache>()},
       snapshots_{dir_},
-      fence_{std::make_shared<WorkFence>()} {}
+      fence_{std::make_shared<WorkFence>()},
+      compaction_fence_{std::make_shared<CompactionFence>()} {}
 
-PartitionLog::~PartitionLog() = default;
+PartitionLog::~PartitionLog() {
+  if (!compaction_out_) return;
+  // A pass that is still out must not meet the next life of this folder.
+  const std::scoped_lock lock{compaction_fence_->mutex};
+  ++compaction_fence_->generation;
+}
 
 Result<OpenedLog> PartitionLog::open(Files& files, Path dir, LogConfig config, Timestamp now,
                                      DamageSink& sink) {
@@ -91,7 +97,11 @@ bool PartitionLog::roll_due(std::uint64_t batch_bytes, Offset last, Timestamp ma
       segment.times().size_bytes() + TimeEntry::kBytes > config_.index_bytes_max)
     return true;
   const auto first = segment.first_timestamp();
-  return first && max_timestamp - *first > config_.segment_ms - config_.segment_jitter;
+  if (!first) return false;
+  if (config_.compact && config_.max_compaction_lag &&
+      max_timestamp - *first > *config_.max_compaction_lag)
+    return true;
+  return max_timestamp - *first > config_.segment_ms - config_.segment_jitter;
 }
 
 void PartitionLog::roll(Offset base) {
@@ -356,12 +366,13 @@ Result<void> PartitionLog::close() {
   if (const auto written = write(); !written) return written.error();
   // What a broker of many idle partitions finds when it stops: nothing to write, nothing to sync.
   const bool untouched = recovery_point() == log_end_ && dirty_.empty() && !new_files_ &&
-                         !rolled_ && !sync_out_ && !checkpoint_out_;
+                         !rolled_ && !sync_out_ && !checkpoint_out_ && !compaction_out_;
   if (untouched) {
     state_ = LogState::closed;
     return {};
   }
   supersede_work();
+  if (const auto settled = settle_compaction(log_end_); !settled) return fail(settled.error());
   if (const auto synced = sync_all_dirty(); !synced) return fail(synced.error());
   settle_at(log_end_);
   rolled_ = true;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "log/compaction/work.hpp"
 #include "log/config.hpp"
 #include "log/damage.hpp"
 #include "log/errc.hpp"
@@ -204,6 +205,22 @@ class PartitionLog {
   /// Empties the log; it begins and ends at `start` then. Otherwise like `truncate_to`.
   Result<void> restart_at(Offset start);
 
+  // -- Compaction --------------------------------------------------------------------------------
+
+  /// What a pass would do now; `due` and `dirty_ratio()` tell whether and how soon. Only closed
+  /// segments below the recovery point count. Rolls the active segment when the topic is compacted
+  /// and its first record has waited for longer than the maximum lag: after the next checkpoint
+  /// that record can be compacted, too.
+  [[nodiscard]] CompactionPlan plan_compaction(Timestamp now, Offset high_watermark);
+  /// A pass over the log, whether due or not; null when there is nothing dirty to compact, the
+  /// topic is not compacted, or a pass is out. Until it ends, `apply_retention` deletes nothing.
+  [[nodiscard]] std::unique_ptr<CompactionWork> take_compaction(const CompactionRequest& request);
+  /// Takes in what a step of `work` made: cleaned segments take the place of others here. True: run
+  /// the next step; false: the pass has ended. Renames files, waits for no sync.
+  bool compacted(CompactionWork& work, const Result<CompactionStep>& step);
+  /// Below it the log was compacted, as far as this log's life and files tell.
+  [[nodiscard]] Offset first_dirty() const { return first_dirty_; }
+
   // -- Deleting ----------------------------------------------------------------------------------
 
   /// Deletes whole segments below `high_watermark` that are too old, too many or below
@@ -256,6 +273,10 @@ class PartitionLog {
   Result<RecoveryPoint> find_cut(Segment& segment, Offset end) const;
   Result<void> save_sync_point(Offset offset);
   Result<void> lower_points(const RecoveryPoint& to);
+  Result<void> settle_compaction(Offset end);
+  [[nodiscard]] std::vector<SegmentFacts> compactable();
+  void roll_if_overdue(Timestamp now);
+  Result<void> swap_segments(CompactionWork& work);
   Result<void> remove_files_behind(Offset last_base);
   Result<void> sync_all_dirty();
   Result<void> truncate_segment(Segment& segment, const RecoveryPoint& cut);
@@ -279,7 +300,7 @@ class PartitionLog {
   Offset written_end_;
   Offset synced_end_;
   RecoveryPoint recovery_point_;
-  bool has_gaps_ = false;  // offsets were skipped on purpose somewhere in this log's life
+  bool has_gaps_ = false;  // batches were appended with gaps somewhere in this log's life
   // Behind the newest of the gaps that are not synced, or that no durable sync point lies behind.
   std::optional<Offset> unsynced_gap_;
 
@@ -305,6 +326,13 @@ class PartitionLog {
   std::optional<Point> point_ready_;
   std::vector<std::pair<Offset, std::vector<std::byte>>> roll_snapshots_;  // not on disk yet
   std::vector<Deleted> deleted_;  // under their `.deleted` names
+
+  Offset first_dirty_;
+  bool compacted_ =
+      false;  // a pass may have left gaps below the recovery point, and a file says so
+  std::shared_ptr<CompactionFence> compaction_fence_;
+  bool compaction_out_ = false;
+  bool swap_left_ = false;  // a swap list is in the folder that recovery could not carry out
 };
 
 }  // namespace millrace::log

@@ -27,6 +27,7 @@ Result<RetentionReport> PartitionLog::apply_retention(Timestamp now, Offset high
   if (const auto written = write(); !written) return written.error();
   (void)producers_.last_stable(high_watermark);  // forgets transactions that are long complete
   RetentionReport report;
+  if (compaction_out_) return report;  // it reads these files, and will replace some
   std::uint64_t size = size_bytes();
   std::size_t count = 0;
   for (; count < segments_.size(); ++count) {

@@ -79,6 +79,7 @@ Result<void> PartitionLog::save_sync_point(Offset offset) {
 
 Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
   supersede_work();
+  if (const auto settled = settle_compaction(to.offset); !settled) return settled.error();
   // Lowered, never raised: what is not synced yet must not be promised on the way.
   const auto noted = save_sync_point(std::min(to.offset, synced_end_));
   if (!noted) return noted.error();

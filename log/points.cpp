@@ -8,6 +8,8 @@ namespace {
 constexpr std::uint32_t kRecoveryPointTag = 0x4d525031;  // "MRP1"
 constexpr std::uint32_t kLogStartTag = 0x4d4c5331;       // "MLS1"
 constexpr std::uint32_t kSyncPointTag = 0x4d535031;      // "MSP1"
+constexpr std::uint32_t kCleanerPointTag = 0x4d435031;   // "MCP1"
+constexpr std::uint32_t kSwapListTag = 0x4d435331;       // "MCS1"
 
 }  // namespace
 
@@ -59,6 +61,49 @@ Result<SyncPoint> SyncPoint::decode(Bytes file) {
   SyncPoint point;
   if (!reader->take(point.offset.value) || reader->left() != 0) return Errc::corrupt_file;
   return point;
+}
+
+std::vector<std::byte> CleanerPoint::encode() const {
+  SmallFileWriter file{kCleanerPointTag};
+  file.put(first_dirty.value);
+  return std::move(file).finish();
+}
+
+Result<CleanerPoint> CleanerPoint::decode(Bytes file) {
+  auto reader = SmallFileReader::open(file, kCleanerPointTag);
+  if (!reader) return reader.error();
+  CleanerPoint point;
+  if (!reader->take(point.first_dirty.value) || reader->left() != 0) return Errc::corrupt_file;
+  return point;
+}
+
+std::vector<std::byte> SwapList::encode() const {
+  SmallFileWriter file{kSwapListTag};
+  file.put(static_cast<std::uint32_t>(outputs.size()));
+  for (const Output& output : outputs) {
+    file.put(output.base.value);
+    file.put(output.bytes);
+  }
+  file.put(static_cast<std::uint32_t>(sources.size()));
+  for (const Offset source : sources) file.put(source.value);
+  return std::move(file).finish();
+}
+
+Result<SwapList> SwapList::decode(Bytes file) {
+  auto reader = SmallFileReader::open(file, kSwapListTag);
+  if (!reader) return reader.error();
+  SwapList list;
+  std::uint32_t count = 0;
+  if (!reader->take(count) || count > reader->left() / 16) return Errc::corrupt_file;
+  list.outputs.resize(count);
+  for (Output& output : list.outputs)
+    if (!reader->take(output.base.value) || !reader->take(output.bytes)) return Errc::corrupt_file;
+  if (!reader->take(count) || count > reader->left() / 8) return Errc::corrupt_file;
+  list.sources.resize(count);
+  for (Offset& source : list.sources)
+    if (!reader->take(source.value)) return Errc::corrupt_file;
+  if (reader->left() != 0) return Errc::corrupt_file;
+  return list;
 }
 
 }  // namespace millrace::log

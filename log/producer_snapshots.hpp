@@ -37,6 +37,8 @@ class ProducerSnapshots {
   Result<bool> remove_behind(Files& files, Offset end);
   /// Removes those that neither belong to a segment nor are among the two newest.
   Result<void> prune(Files& files, const std::set<Offset>& segment_bases);
+  /// Somebody removed those below `end`.
+  void forget_below(Offset end) { offsets_.erase(offsets_.begin(), offsets_.lower_bound(end)); }
   [[nodiscard]] const std::set<Offset>& offsets() const { return offsets_; }
 
  private:

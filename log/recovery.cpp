@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "log/compaction/swap.hpp"
 #include "log/file_names.hpp"
 #include "log/segment.hpp"
 #include "log/segment_restore.hpp"
@@ -24,14 +25,13 @@ Result<std::optional<std::vector<std::byte>>> read_if_there(Files& files, const 
 
 }  // namespace
 
-bool LogRecovery::gaps_allowed() const {
-  return log_.has_gaps_ || log_.config_.compact;
-}
-
-/// What was synced has its gaps on purpose: the sync point is durable before a gap counts as
-/// synced. Further on a gap is what writes left behind that the disk let overtake others.
+/// Whether the record before the one at `base` may be missing. What was synced has its gaps on
+/// purpose: the sync point is durable before a gap counts as synced. Further on a gap is what
+/// writes left behind that the disk let overtake others. Compaction stays below the recovery point.
 bool LogRecovery::gap_allowed_before(Offset base) const {
-  return gaps_allowed() && base < synced_;
+  if (log_.has_gaps_ && base < synced_) return true;
+  if (!point_) return log_.compacted_;
+  return (log_.compacted_ || log_.config_.compact) && base <= point_->offset;
 }
 
 void LogRecovery::report(Damage damage) {
@@ -57,16 +57,36 @@ Result<void> LogRecovery::prepare_folder() {
   if (!there) return there.error();
   if (!*there)
     if (const auto made = files.create_directories(log_.dir_); !made) return made.error();
+  if (*there)
+    if (const auto done = carry_out_swap(); !done) return done;
   const auto entries = files.list(log_.dir_);
   if (!entries) return entries.error();
   for (const DirectoryEntry& entry : *entries) {
     const std::string_view name = entry.name;
     if (const auto base = parse_file_name(name, kLogSuffix)) bases_.push_back(*base);
     if (const auto offset = parse_file_name(name, kSnapshotSuffix)) log_.snapshots_.add(*offset);
-    if (!name.ends_with(kDeletedSuffix) && !name.ends_with(kUnfinishedSuffix)) continue;
+    const bool cleaned = name.ends_with(kCleanedSuffix) && !log_.swap_left_;
+    if (!name.ends_with(kDeletedSuffix) && !name.ends_with(kUnfinishedSuffix) && !cleaned) continue;
     if (const auto removed = files.remove(log_.dir_ / name); !removed) return removed.error();
     changed_ = true;
   }
+  return {};
+}
+
+/// Compaction had decided to replace segments when the log ended: that is done now, whatever of it
+/// had been done.
+Result<void> LogRecovery::carry_out_swap() {
+  const Path path = log_.dir_ / kSwapListFile;
+  const auto bytes = read_if_there(log_.files_, path);
+  if (!bytes) return bytes.error();
+  if (!*bytes) return {};
+  const auto list = SwapList::decode(**bytes);
+  auto done = list ? redo_swap(log_.files_, log_.dir_, *list) : Result<void>{list.error()};
+  changed_ = true;
+  if (done || done.error() != make_error_code(Errc::corrupt_file)) return done;
+  log_.swap_left_ = true;
+  report({path, 0, Offset{0}, (*bytes)->size(), true,
+          "segments that compaction was about to put in place of others are missing or damaged"});
   return {};
 }
 
@@ -90,6 +110,13 @@ Result<void> LogRecovery::read_points() {
     // It is durable before the first record of a log can be.
     report({log_.dir_ / kLogStartFile, 0, log_.log_start_, 0, false,
             "the log's start is missing; it is taken to be that of the first segment"});
+  }
+  const auto cleaned = read_if_there(files, log_.dir_ / kCleanerPointFile);
+  if (!cleaned) return cleaned.error();
+  if (*cleaned) {
+    log_.compacted_ = true;
+    if (const auto decoded = CleanerPoint::decode(**cleaned))
+      log_.first_dirty_ = decoded->first_dirty;
   }
   const auto point = read_if_there(files, log_.dir_ / kRecoveryPointFile);
   if (!point) return point.error();
@@ -179,7 +206,7 @@ Result<std::optional<LogRecovery::Bad>> LogRecovery::read_segment(Segment& segme
   if (is_below) {
     const TrustedPart trusted{.bytes = *size,
                               .end = following.value_or(point_->offset),
-                              .exact = !gaps_allowed(),
+                              .exact = !gap_allowed_before(following.value_or(point_->offset)),
                               .active = false};
     const auto restored = restore(segment, trusted);
     if (!restored) return restored.error();
@@ -293,6 +320,8 @@ Result<void> LogRecovery::finish_segments() {
       active.set_first_timestamp((*first)->max_timestamp);
   }
   log_.log_start_ = std::min(log_.log_start_, end_);
+  // Compaction stays below what is durable, so a point past the end is none.
+  if (log_.first_dirty_ > end_) log_.first_dirty_ = Offset{0};
   return {};
 }
 

@@ -40,6 +40,7 @@ class LogRecovery {
     bool out_of_place = false;  // a batch is there, but not the one that should be
   };
 
+  Result<void> carry_out_swap();
   Result<void> prepare_folder();
   Result<void> read_points();
   Result<void> drop_obsolete();
@@ -54,7 +55,6 @@ class LogRecovery {
   Result<void> finish_segments();
   Result<void> replay();
   Result<void> settle();
-  [[nodiscard]] bool gaps_allowed() const;
   [[nodiscard]] bool gap_allowed_before(Offset base) const;
   void report(Damage damage);
 

@@ -98,6 +98,16 @@ void Segment::release_indexes() {
   times_.release();
 }
 
+void Segment::adopt_files(std::shared_ptr<File> log) {
+  ENSURE(closed_);
+  log_ = std::move(log);
+  set_written();
+  set_index_files_there();
+  offsets_.persisted(offsets_.count());
+  times_.persisted(times_.count());
+  release_indexes();
+}
+
 void Segment::rewind_to_indexes() {
   closed_ = false;
   next_ = base_;

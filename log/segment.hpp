@@ -75,6 +75,8 @@ class Segment {
   void set_index_files_there() { index_files_there_ = true; }
   /// Gives back the memory of index entries that are in the files.
   void release_indexes();
+  /// All files of this closed segment were written by somebody else; `log` is the first of them.
+  void adopt_files(std::shared_ptr<File> log);
 
   /// Forgets all that was appended and begins again behind the last entries of the indexes, as the
   /// caller has just set them; the caller then appends what the file holds from `size_bytes()` on.
