@@ -74,7 +74,7 @@ Result<std::shared_ptr<File>> Inspection::open(const Path& path) {
 }
 
 bool Inspection::gaps_allowed() const {
-  return options_.gaps_allowed || (log_start_ && log_start_->has_gaps);
+  return options_.gaps_allowed || (log_start_ && log_start_->has_gaps) || has(kCleanerPointFile);
 }
 
 bool Inspection::has(std::string_view name) const {
