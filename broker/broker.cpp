@@ -62,7 +62,7 @@ std::optional<StartFailure> Broker::prepare_directory() {
 net::Awaitable<std::optional<StartFailure>> Broker::start() {
   Shard& first = *node_.shards.front();
   auto preparation = [this] { return prepare_directory(); };
-  auto prepared = co_await blocking(first, std::move(preparation));
+  auto prepared = co_await blocking(first.scheduler(), node_.world.pool, std::move(preparation));
   if (prepared) co_return prepared;
   net::Endpoint culprit;
   auto bound = server_->bind(culprit);

@@ -119,7 +119,7 @@ net::Awaitable<void> GroupService::load(EntryPtr entry) {
       auto work = [file_read = std::get<log::FileRead>(std::move(*plan))] {
         return file_read.run();
       };
-      read = co_await blocking(shard_, std::move(work));
+      read = co_await blocking(shard_.scheduler(), shard_.node().world.read_pool, std::move(work));
     }
     if (!read || read->next == at) {
       spdlog::error("{}: the groups kept there cannot be loaded, reading stopped at offset {}: {}",

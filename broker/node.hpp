@@ -24,6 +24,9 @@ struct World {
   Rng& rng;  // safe from every shard's thread
   log::Files& files;
   net::BlockingPool& pool;
+  /// For work that waits for data from a disk, apart from the other, so that however much is read
+  /// no sync waits behind it.
+  net::BlockingPool& read_pool;
   std::vector<net::Scheduler*> schedulers;  // one per shard; the first also runs the controller
   /// Connections beyond this would take the descriptors that files of partitions need.
   std::int64_t connections_max = std::numeric_limits<std::int64_t>::max();

@@ -21,6 +21,8 @@ constexpr auto kGoodbye = std::chrono::milliseconds{500};
 Session::Session(Shard& shard, std::unique_ptr<net::Connection> connection, std::string listener)
     : shard_{shard},
       connection_{std::move(connection)},
+      sender_{shard.scheduler(), shard.node().world.read_pool,
+              shard.node().settings.read_ahead_bytes, *connection_},
       info_{.listener = std::move(listener),
             .local = connection_->local(),
             .peer = connection_->peer()},
@@ -155,7 +157,7 @@ bool Session::take_ready() {
 }
 
 net::Awaitable<void> Session::write_loop() {
-  std::vector<Bytes> pieces;
+  std::vector<Piece> pieces;
   while (!closed_) {
     if (!take_ready()) {
       if (draining_ && pending_.empty()) break;
@@ -174,7 +176,7 @@ net::Awaitable<void> Session::write_loop() {
       bytes += message.size();
     }
     writing_since_ = shard_.now();
-    const auto written = co_await connection_->write(pieces);
+    const auto written = co_await sender_.write(pieces);
     writing_since_.reset();
     outgoing_.clear();
     unsent_bytes_ -= std::min(bytes, unsent_bytes_);
@@ -210,7 +212,8 @@ void Session::close() {
 void Session::close_if_idle(Instant now) {
   const auto longest = shard_.node().settings.connection_idle_max;
   const bool waits_for_us = !pending_.empty() && !writing_since_;
-  const Instant quiet_since = writing_since_.value_or(last_request_);
+  const Instant quiet_since =
+      writing_since_ ? std::max(*writing_since_, sender_.last_progress()) : last_request_;
   if (!waits_for_us && now - quiet_since > longest) close();
 }
 

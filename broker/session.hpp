@@ -5,6 +5,7 @@
 #include <string>
 
 #include "broker/frame_buffer.hpp"
+#include "broker/sender.hpp"
 #include "protocol/net/net.hpp"
 #include "protocol/wire/frame.hpp"
 
@@ -72,6 +73,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   Shard& shard_;
   std::unique_ptr<net::Connection> connection_;
+  Sender sender_;
   ConnectionInfo info_;
   FrameBuffer buffer_;
   std::deque<Pending> pending_;  // in request order; the first is slot `first_slot_`

@@ -85,6 +85,7 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
       offsets_partitions{config.get_int("offsets.topic.num.partitions")},
       offsets_segment_bytes{config.get_int("offsets.topic.segment.bytes")},
       tail_cache_bytes{config.get_long("tail.cache.bytes")},
+      read_ahead_bytes{static_cast<std::uint64_t>(config.get_long("read.ahead.bytes"))},
       retention_check_interval{ms(config, "log.retention.check.interval.ms")},
       checkpoint_interval{ms(config, "log.flush.offset.checkpoint.interval.ms")},
       groups{group_settings(config)} {

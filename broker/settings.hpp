@@ -29,7 +29,8 @@ struct BrokerSettings {
   bool auto_create_topics;
   std::int32_t offsets_partitions;
   std::int64_t offsets_segment_bytes;
-  std::int64_t tail_cache_bytes;  // of all partitions together
+  std::int64_t tail_cache_bytes;   // of all partitions together
+  std::uint64_t read_ahead_bytes;  // per connection and file
   std::chrono::milliseconds retention_check_interval;
   std::chrono::milliseconds checkpoint_interval;  // syncs of partitions that nobody waits for
   GroupSettings groups;

@@ -128,7 +128,7 @@ net::Awaitable<void> BrokerConnection::State::read_loop() {
 }
 
 net::Awaitable<void> BrokerConnection::State::write_loop() {
-  std::vector<Bytes> pieces;
+  std::vector<Piece> pieces;
   while (!broken) {
     if (outgoing.empty()) {
       writable.reset();

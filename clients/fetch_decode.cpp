@@ -69,9 +69,10 @@ DecodedPartition decode_partition(const std::shared_ptr<const TopicPartition>& s
                                   const DecodeRules& rules) {
   DecodedPartition decoded{.next_offset = position};
   if (!data.records || data.records->empty()) return decoded;
-  const auto& pieces = data.records->pieces();
+  const auto& links = data.records->links();
+  const auto* const whole = std::get_if<SharedBytes>(&links.front());
   const auto frame =
-      pieces.size() == 1 ? pieces.front() : SharedBytes::from(data.records->flatten());
+      links.size() == 1 && whole ? *whole : SharedBytes::from(data.records->flatten());
   const bool committed_only = rules.isolation == Isolation::read_committed;
   AbortedFilter aborted{committed_only ? data.aborted_transactions.value_or(std::vector<Aborted>{})
                                        : std::vector<Aborted>{}};

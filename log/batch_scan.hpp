@@ -39,7 +39,7 @@ class BatchScan {
   static constexpr std::size_t kHeaderBlockBytes = 8U << 10;
   static constexpr std::size_t kBodyBlockBytes = 256U << 10;
 
-  BatchScan(const File& file, Range range, std::size_t block_bytes)
+  BatchScan(const FileSource& file, Range range, std::size_t block_bytes)
       : file_{file}, position_{range.begin}, end_{range.end}, block_bytes_{block_bytes} {}
 
   /// The next batch whose header is possible and which lies wholly inside the range. Nothing at the
@@ -58,7 +58,7 @@ class BatchScan {
  private:
   Result<Bytes> bytes_at(std::uint64_t position, std::size_t count);
 
-  const File& file_;
+  const FileSource& file_;
   std::uint64_t position_;
   std::uint64_t end_;
   std::size_t block_bytes_;

@@ -6,6 +6,11 @@
 
 namespace millrace::log {
 
+std::shared_ptr<const File> pinned(const std::shared_ptr<File>& file) {
+  auto pin = file->pin();
+  return pin && *pin ? std::move(*pin) : std::shared_ptr<const File>{file};
+}
+
 Result<std::vector<std::byte>> Files::read_all(const Path& path) {
   const auto file = open(path, OpenMode::read_only);
   if (!file) return file.error();

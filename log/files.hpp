@@ -16,11 +16,22 @@ namespace millrace::log {
 /// One open file. Reads and `sync` may run on any thread, also at the same time as a write; writes
 /// and `truncate` come from one thread at a time. Calls block. Errors are the operating system's
 /// (`boost::system::generic_category`), or `Errc` where the file itself is at fault.
-class File {
+class File : public FileSource {
  public:
-  virtual ~File() = default;
-  /// Fills `into` from `position`; shorter than asked only at the end of the file.
-  virtual Result<std::size_t> read_at(MutableBytes into, std::uint64_t position) const = 0;
+  /// `read_at` without waiting for the disk: may be shorter than asked for that reason, too, or the
+  /// error `resource_unavailable_try_again`.
+  virtual Result<std::size_t> read_resident(MutableBytes into, std::uint64_t position) const {
+    return read_at(into, position);
+  }
+  /// What to read through over a longer time, across renamings and removals: this file, open for as
+  /// long as the result is held. Null: this object itself is that.
+  [[nodiscard]] virtual Result<std::shared_ptr<const File>> pin() const {
+    return std::shared_ptr<const File>{};
+  }
+  /// What is written here may be lost, even unnoticed by a later `sync`: see `BoundedFiles`.
+  virtual void bear_losses() {}
+  /// Tells files apart that had the same path one after the other.
+  [[nodiscard]] virtual Result<std::uint64_t> identity() const { return std::uint64_t{0}; }
   /// Writes all pieces one behind the other from `position`, in as few calls as possible. On an
   /// error an unknown part of them may have been written.
   virtual Result<void> write_at(std::span<const Bytes> pieces, std::uint64_t position) = 0;
@@ -30,9 +41,11 @@ class File {
   /// Cuts or extends (with zeros) the file to `size` bytes.
   virtual Result<void> truncate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() const = 0;
-  /// The descriptor for file-to-socket transfer; nothing where there is none (memory files).
-  [[nodiscard]] virtual std::optional<int> descriptor() const { return std::nullopt; }
 };
+
+/// What `file` says to `pin`. `file` itself if that is it, or if it failed: then its reads tell
+/// why.
+std::shared_ptr<const File> pinned(const std::shared_ptr<File>& file);
 
 enum class OpenMode {
   read_only,   // must exist

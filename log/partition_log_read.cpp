@@ -29,9 +29,13 @@ Result<ReadPlan> PartitionLog::plan_read(const ReadRequest& request) const {
   FileRead read;
   read.request_ = request;
   read.segment_base_ = segment.base();
-  read.file_ = segment.log_file();
+  read.file_ = pinned(segment.log_file());
   read.start_ = segment.start_for_offset(files_, request.from);
   read.end_ = segment.written_bytes();
+  if (segment.written_bytes() == segment.size_bytes()) read.segment_next_ = segment.next();
+  read.end_start_ =
+      segment.start_for_end(files_, read.start_.position + request.bytes_max, request.limit);
+  read.cuts_ = read.file_->cuts();
   return ReadPlan{std::move(read)};
 }
 
@@ -53,7 +57,7 @@ TimeLookup PartitionLog::plan_find_by_time(Timestamp time, Offset limit) const {
     if (segment->base() >= lookup.limit_) break;
     TimeLookup::Stretch stretch;
     stretch.segment_base = segment->base();
-    stretch.file = segment->log_file();
+    stretch.file = pinned(segment->log_file());
     stretch.end = segment->written_bytes();
     stretch.target = std::max(segment->base(), log_start_);
     // Only the first stretch has the answer, unless what it has lies below the log's start.
@@ -64,18 +68,20 @@ TimeLookup PartitionLog::plan_find_by_time(Timestamp time, Offset limit) const {
         const Offset found = segment->base() + OffsetDelta{std::prev(behind)->relative_offset};
         stretch.target = std::max(stretch.target, found);
       } else if (!segment->times().all_in_memory()) {
-        if (auto file = segment->open_time_index(files_, OpenMode::read_write)) {
-          stretch.time_index = std::move(*file);
+        if (const auto file = segment->open_time_index(files_, OpenMode::read_write)) {
+          stretch.time_index = pinned(*file);
           stretch.time_index_entries = segment->times().in_file();
         }
       }
       // Behind a time entry from the file comes an offset that only the file can look up.
       if (!stretch.time_index || segment->offsets().all_in_memory())
         stretch.start = segment->start_for_offset(files_, stretch.target);
-      else if (auto file = segment->open_index(files_, OpenMode::read_write))
-        stretch.start = {0, std::move(*file), segment->offsets().in_file()};
+      else if (const auto file = segment->open_index(files_, OpenMode::read_write))
+        stretch.start = {0, pinned(*file), segment->offsets().in_file()};
     }
     lookup.stretches_.push_back(std::move(stretch));
+    // Its newest record is the answer if no other is; whatever follows is later.
+    if (segment->newest()->batch >= log_start_) break;
   }
   return lookup;
 }
@@ -84,17 +90,27 @@ TimeLookup PartitionLog::plan_max_timestamp(Offset limit) const {
   TimeLookup lookup;
   lookup.from_ = log_start_;
   lookup.limit_ = std::min(limit, written_end_);
+  const auto all_counts = [&](const Segment& segment) {
+    return segment.newest()->batch >= log_start_ && segment.next() <= lookup.limit_;
+  };
+  const Segment* newest_known = nullptr;  // the first of those with the largest timestamp
+  for (const auto& segment : segments_) {
+    if (segment->written_bytes() == 0 || !segment->newest() || !all_counts(*segment)) continue;
+    if (!newest_known || segment->newest()->timestamp > newest_known->newest()->timestamp)
+      newest_known = segment.get();
+  }
   for (const auto& segment : segments_) {
     if (segment->written_bytes() == 0 || segment->next() <= log_start_ || !segment->newest())
       continue;
     if (segment->base() >= lookup.limit_) break;
+    if (all_counts(*segment) && segment.get() != newest_known) continue;
     TimeLookup::Stretch stretch;
     stretch.segment_base = segment->base();
-    stretch.file = segment->log_file();
+    stretch.file = pinned(segment->log_file());
     stretch.end = segment->written_bytes();
     stretch.target = std::max(segment->base(), log_start_);
     const Segment::Newest newest = *segment->newest();
-    if (newest.batch >= log_start_ && segment->next() <= lookup.limit_) {
+    if (all_counts(*segment)) {
       stretch.newest = TimestampOffset{newest.batch, newest.timestamp, std::nullopt};
       stretch.target = newest.batch;
     } else {

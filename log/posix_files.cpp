@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <limits>
 #include <system_error>
@@ -20,6 +21,8 @@ namespace millrace::log {
 namespace {
 
 constexpr std::size_t kVectorsMax = 1024;  // IOV_MAX of Linux; a longer write takes several calls
+// The page cache takes in and drops about so much at a time, so a probe speaks for as much.
+constexpr std::uint64_t kProbeBytes = 128U << 10;
 
 ErrorInfo last_error() {
   return {errno, boost::system::generic_category()};
@@ -115,6 +118,9 @@ class PosixFile final : public File {
   }
 
   Result<void> truncate(std::uint64_t size) override {
+    const auto before = this->size();
+    if (!before) return before.error();
+    if (size < *before) ++cuts_;  // before it happens, so that nobody sends what replaces it
     if (retried([&] { return ::ftruncate(fd_.get(), static_cast<off_t>(size)); }) != 0)
       return last_error();
     return {};
@@ -126,10 +132,77 @@ class PosixFile final : public File {
     return static_cast<std::uint64_t>(status.st_size);
   }
 
+  Result<std::size_t> read_resident(MutableBytes into, std::uint64_t position) const override {
+    read_nothing_ahead();
+    const iovec vector{into.data(), into.size()};
+    const auto got = retried(
+        [&] { return ::preadv2(fd_.get(), &vector, 1, static_cast<off_t>(position), RWF_NOWAIT); });
+    if (got >= 0) return static_cast<std::size_t>(got);
+    if (errno != EOPNOTSUPP) return last_error();
+    // A file system that cannot tell: then it waits, as far as anybody knows.
+    return ErrorInfo{EAGAIN, boost::system::generic_category()};
+  }
+
+  Result<std::uint64_t> identity() const override {
+    struct statx status{};
+    if (::statx(fd_.get(), "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0)
+      return last_error();
+    // Numbers of files are given out again at once, so the time of birth belongs to it.
+    const auto born = static_cast<std::uint64_t>(status.stx_btime.tv_sec) * 1'000'000'000 +
+                      status.stx_btime.tv_nsec;
+    return std::uint64_t{status.stx_ino * 0x9e3779b97f4a7c15ULL + born};
+  }
+
   [[nodiscard]] std::optional<int> descriptor() const override { return fd_.get(); }
+  [[nodiscard]] std::uint64_t cuts() const override { return cuts_; }
+
+  [[nodiscard]] bool is_resident(std::uint64_t position, std::uint64_t size) const override {
+    return for_each_probe(position, size, [this](std::uint64_t at) {
+      std::byte byte{};
+      return read_resident({&byte, 1}, at).has_value();
+    });
+  }
+
+  void bring_in(std::uint64_t position, std::uint64_t size) const override {
+    read_nothing_ahead();
+    // One call reads no more than the device's read-ahead, so there are several; they do not wait.
+    for (std::uint64_t at = position; at < position + size; at += kProbeBytes)
+      advise(at, std::min(kProbeBytes, position + size - at), POSIX_FADV_WILLNEED);
+    for_each_probe(position, size, [this](std::uint64_t at) {
+      std::byte byte{};
+      return read_at({&byte, 1}, at).has_value();  // now they wait
+    });
+  }
+
+  void let_go(std::uint64_t position, std::uint64_t size) const override {
+    advise(position, size, POSIX_FADV_DONTNEED);
+  }
 
  private:
+  /// Calls `look` for one byte of each stretch of the range and for its last until it gives false.
+  template <class Look>
+  static bool for_each_probe(std::uint64_t position, std::uint64_t size, Look look) {
+    if (size == 0) return true;
+    for (std::uint64_t at = position; at < position + size - 1; at += kProbeBytes)
+      if (!look(at)) return false;
+    return look(position + size - 1);
+  }
+  /// What the system reads ahead by itself nobody could tell from what was in memory before, so it
+  /// would stay there when its reader is gone. From the first read on behalf of somebody who knows
+  /// what to read ahead, that is left to them.
+  void read_nothing_ahead() const {
+    if (!advised_.load(std::memory_order_relaxed) && !advised_.exchange(true))
+      advise(0, 0, POSIX_FADV_RANDOM);
+  }
+  /// Advice may be lost; what it is for then only takes longer.
+  void advise(std::uint64_t position, std::uint64_t size, int advice) const {
+    (void)::posix_fadvise(fd_.get(), static_cast<off_t>(position), static_cast<off_t>(size),
+                          advice);
+  }
+
   Descriptor fd_;
+  std::atomic<std::uint64_t> cuts_ = 0;
+  mutable std::atomic<bool> advised_ = false;
 };
 
 class PosixLock final : public DirectoryLock {

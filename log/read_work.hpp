@@ -15,6 +15,8 @@
 
 namespace millrace::log {
 
+struct ScannedBatch;
+
 struct ReadRequest {
   friend bool operator==(const ReadRequest&, const ReadRequest&) = default;
   Offset from;
@@ -27,7 +29,7 @@ struct ReadRequest {
 struct ReadResult {
   friend bool operator==(const ReadResult&, const ReadResult&) = default;
   BytesChain batches;
-  Offset next;  ///< right behind the last batch; the offset asked for when there is none
+  Offset next;  ///< where to read on; the offset asked for when there is no batch
 };
 
 /// Where in a segment a scan may begin: known already, or to be looked up in the index file.
@@ -37,25 +39,52 @@ struct ScanStart {
   std::uint64_t index_entries = 0;    ///< how many entries of it may be used
 };
 
+/// From this size on `FileRead::locate` leaves batches in their file: below it two system calls
+/// more per answer cost as much as the copy.
+inline constexpr std::size_t kFileRangeBytesMin = 16U << 10;
+
 /// A read of one segment, handed out by `PartitionLog::plan_read`. Self-contained: it holds its
 /// files, so that it may run on any thread and outlive truncation, deletion and the log itself (it
 /// then gives what it still finds, or nothing).
+///
+/// It ends at the end of its segment or of what was written when it was planned; the caller plans
+/// the rest from `ReadResult::next`.
 class FileRead {
  public:
-  /// Blocks on the file. Ends at the end of its segment or where the tail cache began when it was
-  /// planned; the caller plans the rest from `ReadResult::next`.
+  /// Brings the batches into memory. Blocks on the file.
   [[nodiscard]] Result<ReadResult> run() const;
+  /// Finds where the batches lie, by the index and the headers next to both ends, and leaves them
+  /// there: the chain holds a `FileRange` (whole batches, every byte of them written), or bytes in
+  /// memory when they are few. Blocks on the file.
+  [[nodiscard]] Result<ReadResult> locate() const;
+  /// `locate` without waiting for the disk; nothing when it would have to, so that a shard may try.
+  [[nodiscard]] std::optional<Result<ReadResult>> try_locate() const;
   [[nodiscard]] const ReadRequest& request() const { return request_; }
 
  private:
   friend class PartitionLog;
   FileRead() = default;
 
+  /// The files as this read goes through them; for `try_locate` something stands in front.
+  struct Sources {
+    const FileSource& log;
+    const FileSource* start_index;
+    const FileSource* end_index;
+  };
+  [[nodiscard]] Sources plain() const;
+  [[nodiscard]] Result<std::optional<ScannedBatch>> find_first(const Sources& sources) const;
+  [[nodiscard]] Result<ReadResult> load(const FileSource& log, const ScannedBatch& first,
+                                        std::size_t bytes) const;
+  [[nodiscard]] Result<ReadResult> locate_in(const Sources& sources) const;
+
   ReadRequest request_;
   Offset segment_base_;
+  std::optional<Offset> segment_next_;  // right behind the last batch; none: it is not written yet
   std::shared_ptr<const File> file_;
   ScanStart start_;
-  std::uint64_t end_ = 0;  // bytes of the file that hold written batches
+  ScanStart end_start_;     // where to look for the end of what is given
+  std::uint64_t end_ = 0;   // bytes of the file that hold written batches
+  std::uint64_t cuts_ = 0;  // of the file when this was planned
 };
 
 /// What `plan_read` answers: the batches themselves, when they are in memory, or the file work that

@@ -372,6 +372,7 @@ Result<void> LogRecovery::settle() {
     const auto sync_point = files.open(log_.dir_ / kSyncPointFile, OpenMode::create);
     if (!sync_point) return sync_point.error();
     log_.sync_point_ = *sync_point;
+    log_.sync_point_->bear_losses();  // an old one only makes the next recovery less sure
     return {};
   }
   // What survived was only written, for all we know: from here on it counts as synced.
@@ -382,6 +383,7 @@ Result<void> LogRecovery::settle() {
   const auto sync_point = files.open(log_.dir_ / kSyncPointFile, OpenMode::create);
   if (!sync_point) return sync_point.error();
   log_.sync_point_ = *sync_point;
+  log_.sync_point_->bear_losses();  // an old one only makes the next recovery less sure
   if (log_start_missing_) {
     // A new log, or one whose creation was interrupted: the folder itself may not be durable yet.
     if (const auto synced = files.sync_directory(log_.dir_.parent_path()); !synced)

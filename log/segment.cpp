@@ -19,6 +19,15 @@ Result<std::shared_ptr<File>> open_once(std::shared_ptr<File>& file, Files& file
   return file;
 }
 
+/// Says of an index entry whether its batch begins at or before an offset, and a byte.
+auto not_behind(std::int64_t relative_offset,
+                std::uint64_t position = std::numeric_limits<std::uint64_t>::max()) {
+  return [=](const OffsetEntry& entry) {
+    return entry.relative_offset <= relative_offset &&
+           static_cast<std::uint64_t>(entry.position) <= position;
+  };
+}
+
 }  // namespace
 
 Segment::Segment(Path dir, Offset base) : dir_{std::move(dir)}, base_{base}, next_{base} {}
@@ -73,24 +82,30 @@ Result<std::shared_ptr<File>> Segment::open_time_index(Files& files, OpenMode mo
   return open_once(time_index_, files, path(kTimeIndexSuffix), mode);
 }
 
-ScanStart Segment::start_for_offset(Files& files, Offset offset) {
+template <class Holds>
+ScanStart Segment::start_before(Files& files, Holds holds) {
   ScanStart start;
-  const std::int64_t target = (offset - base_).value;
   const auto& memory = offsets_.memory();
-  const auto behind = std::ranges::upper_bound(memory, target, {}, [](const OffsetEntry& entry) {
-    return std::int64_t{entry.relative_offset};
-  });
+  const auto behind = std::ranges::partition_point(memory, holds);
   if (behind != memory.begin()) {
     start.position = static_cast<std::uint64_t>(std::prev(behind)->position);
     return start;
   }
   if (offsets_.all_in_memory()) return start;
   // An index that cannot be opened only makes the scan longer.
-  if (auto file = open_index(files, OpenMode::read_write)) {
-    start.index = std::move(*file);
+  if (const auto file = open_index(files, OpenMode::read_write)) {
+    start.index = pinned(*file);
     start.index_entries = offsets_.in_file();
   }
   return start;
+}
+
+ScanStart Segment::start_for_offset(Files& files, Offset offset) {
+  return start_before(files, not_behind((offset - base_).value));
+}
+
+ScanStart Segment::start_for_end(Files& files, std::uint64_t position_max, Offset limit) {
+  return start_before(files, not_behind((limit - base_).value, position_max));
 }
 
 void Segment::release_indexes() {
@@ -129,20 +144,39 @@ void Segment::rewind() {
   rewind_to_indexes();
 }
 
-std::uint64_t resolve(const ScanStart& start, const File& log, Offset segment_base, Offset target,
-                      std::uint64_t end) {
+namespace {
+
+template <class Holds>
+std::uint64_t resolve_before(const ScanStart& start, const ScanFiles& files, Offset segment_base,
+                             std::uint64_t end, Holds holds) {
   if (!start.index) return start.position;
-  const std::int64_t wanted = (target - segment_base).value;
-  const auto entry = find_last_in_file<OffsetEntry>(
-      *start.index, start.index_entries,
-      [&](const OffsetEntry& e) { return e.relative_offset <= wanted; });
+  ENSURE(files.index != nullptr);
+  const auto entry = find_last_in_file<OffsetEntry>(*files.index, start.index_entries, holds);
   if (!entry || entry->position < 0) return start.position;
   const auto position = static_cast<std::uint64_t>(entry->position);
-  BatchScan scan{log, {position, end}, protocol::kBatchHeaderBytes};
+  BatchScan scan{files.log, {position, end}, protocol::kBatchHeaderBytes};
   const auto batch = scan.next();
   const bool agrees =
       batch && *batch && (*batch)->base == segment_base + OffsetDelta{entry->relative_offset};
   return agrees ? position : start.position;
+}
+
+}  // namespace
+
+std::uint64_t resolve(const ScanStart& start, const ScanFiles& files, Offset segment_base,
+                      Offset target, std::uint64_t end) {
+  return resolve_before(start, files, segment_base, end, not_behind((target - segment_base).value));
+}
+
+std::uint64_t resolve(const ScanStart& start, const FileSource& log, Offset segment_base,
+                      Offset target, std::uint64_t end) {
+  return resolve(start, ScanFiles{log, start.index.get()}, segment_base, target, end);
+}
+
+std::uint64_t resolve_end(const ScanStart& start, const ScanFiles& files, Offset segment_base,
+                          std::uint64_t position_max, Offset limit, std::uint64_t end) {
+  return resolve_before(start, files, segment_base, end,
+                        not_behind((limit - segment_base).value, position_max));
 }
 
 }  // namespace millrace::log

@@ -65,6 +65,10 @@ class Segment {
   /// Where to begin scanning for the batch that holds `offset`.
   [[nodiscard]] ScanStart start_for_offset(Files& files, Offset offset);
 
+  /// Where to begin scanning for the end of a read: at the last batch known to begin at or before
+  /// both byte `position_max` and offset `limit`.
+  [[nodiscard]] ScanStart start_for_end(Files& files, std::uint64_t position_max, Offset limit);
+
   SparseIndex<OffsetEntry>& offsets() { return offsets_; }
   SparseIndex<TimeEntry>& times() { return times_; }
   [[nodiscard]] const SparseIndex<OffsetEntry>& offsets() const { return offsets_; }
@@ -87,6 +91,9 @@ class Segment {
  private:
   [[nodiscard]] std::int32_t relative(Offset offset) const;
   void add_time_entry();
+  /// Where the last entry for which `holds` is true says to begin.
+  template <class Holds>
+  [[nodiscard]] ScanStart start_before(Files& files, Holds holds);
 
   Path dir_;
   Offset base_;
@@ -105,9 +112,22 @@ class Segment {
   std::shared_ptr<File> time_index_;
 };
 
-/// Byte at which a scan may begin, looked up in the index file if `start` says so. The entry found
-/// must agree with the batch it points at; otherwise the scan begins at the front.
-[[nodiscard]] std::uint64_t resolve(const ScanStart& start, const File& log, Offset segment_base,
-                                    Offset target, std::uint64_t end);
+/// The files of a segment as a lookup sees them: as they are, or through something that stands in
+/// between.
+struct ScanFiles {
+  const FileSource& log;
+  const FileSource* index = nullptr;  // null: there is none to look into
+};
+
+/// Byte at which a scan for `target` may begin, looked up in the index file if `start` says so. The
+/// entry found must agree with the batch it points at; otherwise the scan begins at the front.
+[[nodiscard]] std::uint64_t resolve(const ScanStart& start, const ScanFiles& files,
+                                    Offset segment_base, Offset target, std::uint64_t end);
+[[nodiscard]] std::uint64_t resolve(const ScanStart& start, const FileSource& log,
+                                    Offset segment_base, Offset target, std::uint64_t end);
+/// The same for `Segment::start_for_end`.
+[[nodiscard]] std::uint64_t resolve_end(const ScanStart& start, const ScanFiles& files,
+                                        Offset segment_base, std::uint64_t position_max,
+                                        Offset limit, std::uint64_t end);
 
 }  // namespace millrace::log

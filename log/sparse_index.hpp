@@ -60,24 +60,43 @@ struct TimeEntry {
 };
 
 /// The last of the first `entries` in an index file for which `holds` is true; it must be true for
-/// a prefix of them. A binary search of short reads, so an index costs no memory. An unreadable
-/// entry ends the search as if there were none.
+/// a prefix of them. A binary search of short reads, so an index costs no memory; the last steps go
+/// through one larger block, for a read costs more than a comparison. An unreadable entry ends the
+/// search as if there were none.
 template <class Entry, class Holds>
-std::optional<Entry> find_last_in_file(const File& file, std::uint64_t entries, Holds holds) {
+std::optional<Entry> find_last_in_file(const FileSource& file, std::uint64_t entries, Holds holds) {
+  constexpr std::size_t kBlockEntries = 2048 / Entry::kBytes;
   std::uint64_t low = 0;
   std::uint64_t high = entries;  // holds below low, not at or above high
   std::optional<Entry> found;
-  std::byte bytes[Entry::kBytes];
-  while (low < high) {
+  std::byte block[kBlockEntries * Entry::kBytes];
+  while (high - low > kBlockEntries) {
     const std::uint64_t middle = low + (high - low) / 2;
-    const auto got = file.read_at(bytes, middle * Entry::kBytes);
-    if (!got || *got < Entry::kBytes) return std::nullopt;
-    const Entry entry = Entry::load(bytes);
+    const MutableBytes one{block, Entry::kBytes};
+    const auto got = file.read_at(one, middle * Entry::kBytes);
+    if (!got || *got < one.size()) return std::nullopt;
+    const Entry entry = Entry::load(block);
     if (holds(entry)) {
       found = entry;
       low = middle + 1;
     } else {
       high = middle;
+    }
+  }
+  const MutableBytes rest{block, static_cast<std::size_t>(high - low) * Entry::kBytes};
+  if (rest.empty()) return found;
+  const auto got = file.read_at(rest, low * Entry::kBytes);
+  if (!got || *got < rest.size()) return std::nullopt;
+  std::size_t first = 0;
+  std::size_t behind = rest.size() / Entry::kBytes;
+  while (first < behind) {
+    const std::size_t middle = first + (behind - first) / 2;
+    const Entry entry = Entry::load(block + middle * Entry::kBytes);
+    if (holds(entry)) {
+      found = entry;
+      first = middle + 1;
+    } else {
+      behind = middle;
     }
   }
   return found;

@@ -10,7 +10,7 @@ namespace {
 using protocol::ErrorCode;
 using Results = std::vector<PartitionReadResult>;
 
-/// A part of which the records are in a file, to be read on a pool thread.
+/// A part of which the records are in a file, and cannot be found there without the disk.
 struct FilePart {
   std::size_t result;  // index into the results
   log::FileRead read;
@@ -83,18 +83,16 @@ PartitionReadResult read_one(Shard& shard, const PartitionRead& part, const Read
   return result;
 }
 
-void read_files(std::vector<FilePart>& files, Results& results) {
-  for (auto& [index, read] : files) {
-    auto found = read.run();
-    if (found) {
-      results[index].records = std::move(found->batches);
-    } else {
-      results[index].error = to_wire(found.error());
-    }
+void take(PartitionReadResult& result, Result<log::ReadResult> found) {
+  if (found) {
+    result.records = std::move(found->batches);
+  } else {
+    result.error = to_wire(found.error());
   }
 }
 
-/// On the owner's thread: reads all its parts and answers once file work, if any, is done.
+/// On the owner's thread: reads all its parts and answers once file work, if any, is done. Records
+/// in files are found, not read: they stay there until the session sends them.
 void read_here(Shard& shard, const std::vector<PartitionRead>& parts, const ReadTerms& terms,
                const std::shared_ptr<FetchWaiter>& waiter, Answer<Results> answer) {
   auto results = std::make_shared<Results>();
@@ -105,6 +103,12 @@ void read_here(Shard& shard, const std::vector<PartitionRead>& parts, const Read
   for (const auto& part : parts) {
     std::optional<log::FileRead> file_read;
     auto result = read_one(shard, part, terms, left, any, file_read);
+    if (file_read) {
+      if (auto found = file_read->try_locate()) {
+        take(result, std::move(*found));
+        file_read.reset();
+      }
+    }
     if (file_read) {
       const std::size_t planned = file_read->request().bytes_max;
       left -= std::min(left, planned);
@@ -120,8 +124,9 @@ void read_here(Shard& shard, const std::vector<PartitionRead>& parts, const Read
     results->push_back(std::move(result));
   }
   if (files->empty()) return answer(std::move(*results));
-  shard.node().world.pool.submit([results, files, &shard, answer = std::move(answer)]() mutable {
-    read_files(*files, *results);
+  auto& pool = shard.node().world.read_pool;
+  pool.submit([results, files, &shard, answer = std::move(answer)]() mutable {
+    for (const auto& [index, read] : *files) take((*results)[index], read.locate());
     shard.scheduler().post([results = std::move(results), answer = std::move(answer)]() mutable {
       answer(std::move(*results));
     });

@@ -99,7 +99,9 @@ net::Awaitable<Found> look_up(RequestContext& context, TopicId topic, Wanted wan
   auto step = co_await std::move(asked);
   if (!step.lookup) co_return step.found;
   auto search = [lookup = std::move(*step.lookup)] { return lookup.run(); };
-  const auto result = co_await blocking(context.shard, std::move(search));
+  auto searching =
+      blocking(context.shard.scheduler(), context.node.world.read_pool, std::move(search));
+  const auto result = co_await std::move(searching);
   if (!result) {
     step.found.error_code = to_wire(result.error());
   } else if (*result) {

@@ -12,7 +12,17 @@ constexpr Setting kSettings[] = {
     {"shards", int32, "0", between(0, 1024), count, read_only, kUsed,
      "Threads that serve connections and partitions; 0 takes one per processor core."},
     {"disk.threads", int32, "8", between(1, 1024), count, read_only, kUsed,
-     "Threads that sync files and read data that is not in memory."},
+     "Threads that sync files and open, check and delete them."},
+    {"disk.read.threads", int32, "4", between(1, 1024), count, read_only, kUsed,
+     "Threads that read data which is not in memory, apart from disk.threads so that no sync waits "
+     "behind a reader."},
+    {"read.ahead.bytes", int64, "8388608", at_least(0), bytes, read_only, kUsed,
+     "How far data that is not in memory is read ahead of a consumer, per connection and file; 0 "
+     "not at all."},
+    {"log.open.files.max", int32, "0", at_least(0), count, read_only, kUsed,
+     "Files of logs that are kept open; others are opened when they are used. 0 takes three "
+     "eighths "
+     "of the descriptors that the process may have, and that is the most."},
     {"tail.cache.bytes", int64, "67108864", at_least(0), bytes, read_only, kUsed,
      "Memory of the broker for recently written batches, from which consumers at the end read."},
     {"response.queue.bytes.per.connection", int64, "67108864", at_least(1), bytes, read_only, kUsed,

@@ -8,7 +8,10 @@
 #include <span>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
+
+#include "protocol/base/file_range.hpp"
 
 namespace millrace {
 
@@ -82,27 +85,62 @@ class SharedBytes {
   Bytes view_;
 };
 
-/// Pieces of shared bytes that follow one another on the wire, so that record batches go from the
-/// tail cache or a read buffer to the socket without being copied together.
+/// One part of what a connection is to send: bytes in memory, or bytes of a file. A view: what it
+/// looks at stays with its owner.
+class Piece {
+ public:
+  Piece(Bytes bytes) : bytes_{bytes} {}  // NOLINT: bytes are a piece
+  explicit Piece(const FileRange& range) : file_{&range} {}
+  [[nodiscard]] std::size_t size() const { return file_ ? file_->size : bytes_.size(); }
+  /// Empty when the piece is in a file.
+  [[nodiscard]] Bytes bytes() const { return bytes_; }
+  /// Null when the piece is in memory.
+  [[nodiscard]] const FileRange* file() const { return file_; }
+
+ private:
+  Bytes bytes_;
+  const FileRange* file_ = nullptr;
+};
+
+/// Pieces of shared bytes, and of files, that follow one another on the wire, so that record
+/// batches go from the tail cache or from their file to the socket without being copied together.
 class BytesChain {
  public:
+  using Link = std::variant<SharedBytes, FileRange>;
+
   BytesChain() = default;
   explicit BytesChain(SharedBytes piece) { append(std::move(piece)); }
+  explicit BytesChain(FileRange range) { append(std::move(range)); }
 
   void append(SharedBytes piece) {
     if (piece.empty()) return;
     size_ += piece.size();
-    pieces_.push_back(std::move(piece));
+    links_.emplace_back(std::move(piece));
   }
-  [[nodiscard]] const std::vector<SharedBytes>& pieces() const { return pieces_; }
+  void append(FileRange range) {
+    if (range.size == 0) return;
+    size_ += range.size;
+    links_.emplace_back(std::move(range));
+  }
+  [[nodiscard]] const std::vector<Link>& links() const { return links_; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
-  /// All pieces copied into one; for tests and small payloads.
+  /// All pieces copied into one, those in files read; for tests, texts and small payloads. What a
+  /// file does not give is left out.
   [[nodiscard]] std::vector<std::byte> flatten() const {
     std::vector<std::byte> all;
     all.reserve(size_);
-    for (const auto& piece : pieces_)
-      all.insert(all.end(), piece.view().begin(), piece.view().end());
+    for (const auto& link : links_) {
+      if (const auto* const bytes = std::get_if<SharedBytes>(&link)) {
+        all.insert(all.end(), bytes->view().begin(), bytes->view().end());
+        continue;
+      }
+      const auto& range = std::get<FileRange>(link);
+      const std::size_t before = all.size();
+      all.resize(before + range.size);
+      const auto got = range.file->read_at(std::span{all}.subspan(before), range.position);
+      all.resize(before + (got ? *got : 0));
+    }
     return all;
   }
   /// Equal when the bytes are equal, however they are cut into pieces.
@@ -111,7 +149,7 @@ class BytesChain {
   }
 
  private:
-  std::vector<SharedBytes> pieces_;
+  std::vector<Link> links_;
   std::size_t size_ = 0;
 };
 

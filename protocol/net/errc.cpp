@@ -16,6 +16,8 @@ class Category final : public boost::system::error_category {
         return "timed out";
       case Errc::unknown_host:
         return "the host name has no address";
+      case Errc::file_cut:
+        return "a file was cut shorter before all of it was sent";
     }
     return "unknown network error";
   }

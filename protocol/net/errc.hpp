@@ -13,6 +13,7 @@ enum class Errc {
   closed,             // this side closed the connection or listener: stop using it
   timed_out,          // the deadline passed, or the system gave up: try again or elsewhere
   unknown_host,       // the name has no address
+  file_cut,           // a file lost bytes that were to be sent: close, the stream is of no use
 };
 
 const boost::system::error_category& net_category();

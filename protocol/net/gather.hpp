@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <span>
 
 #include "protocol/base/bytes.hpp"
@@ -12,7 +13,7 @@ namespace millrace::net {
 /// The rest of a gathered write: the pieces that are still to be sent, the first perhaps in part.
 class Gather {
  public:
-  explicit Gather(std::span<const Bytes> pieces) : rest_{pieces} { skip_empty(); }
+  explicit Gather(std::span<const Piece> pieces) : rest_{pieces} { skip_empty(); }
   [[nodiscard]] bool done() const { return rest_.empty(); }
   /// Counts `count` more bytes as sent; no more than are left.
   void advance(std::size_t count) {
@@ -23,14 +24,23 @@ class Gather {
       skip_empty();
     }
   }
-  /// Hands out what is left of one piece after the other until `visit` returns false.
+  /// What is left of the first piece when that is in a file.
+  [[nodiscard]] std::optional<FileRange> front_file() const {
+    if (rest_.empty() || rest_.front().file() == nullptr) return std::nullopt;
+    const FileRange& range = *rest_.front().file();
+    return range.slice(sent_of_first_, range.size - sent_of_first_);
+  }
+  /// Hands out what is left of one piece in memory after the other until `visit` returns false or
+  /// a piece in a file comes; true in the latter case.
   template <class Visit>
-  void for_each_rest(Visit visit) const {
+  bool for_each_rest(Visit visit) const {
     std::size_t skip = sent_of_first_;
-    for (const Bytes piece : rest_) {
-      if (piece.size() > skip && !visit(piece.subspan(skip))) return;
+    for (const Piece& piece : rest_) {
+      if (piece.file() != nullptr) return piece.size() > 0;
+      if (piece.size() > skip && !visit(piece.bytes().subspan(skip))) return false;
       skip = 0;
     }
+    return false;
   }
 
  private:
@@ -41,7 +51,7 @@ class Gather {
     }
   }
 
-  std::span<const Bytes> rest_;
+  std::span<const Piece> rest_;
   std::size_t sent_of_first_ = 0;
 };
 

@@ -40,9 +40,12 @@ class Connection {
   virtual ~Connection() = default;
   /// At least one byte, or an error: `Errc::end_of_stream` when the peer closed in order.
   virtual Awaitable<Result<std::size_t>> read_some(MutableBytes into) = 0;
-  /// All pieces in order, gathered into as few system calls as possible. The pieces and what they
-  /// look at must stay until the result is there.
-  virtual Awaitable<Result<void>> write(std::span<const Bytes> pieces) = 0;
+  /// All pieces in order, gathered into as few system calls as possible; those in files go from the
+  /// file to the socket, which waits for the disk if they are not in memory, so look first. The
+  /// pieces and what they look at must stay until the result is there. `Errc::file_cut` when a file
+  /// does not hold any more what was promised of it. After an error part of the pieces has been
+  /// sent: all that is left to do is `close`.
+  virtual Awaitable<Result<void>> write(std::span<const Piece> pieces) = 0;
   /// Tells the peer that nothing more comes; reading goes on. To be called when no write is under
   /// way, and none may follow. Who closes at once while the peer still sends makes the system
   /// reset the connection, and the peer may lose what it had not read yet.

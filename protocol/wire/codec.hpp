@@ -203,7 +203,8 @@ void write_present(Out& out, const T& from, const Context& context) {
     out.piece(from);
   } else if constexpr (std::is_same_v<T, BytesChain>) {
     write_length(out, from.size(), context.flexible, false);
-    for (const auto& piece : from.pieces()) out.piece(piece);
+    for (const auto& link : from.links())
+      std::visit([&](const auto& piece) { out.piece(piece); }, link);
   } else if constexpr (IsVector<T>::value) {
     write_length(out, from.size(), context.flexible, false);
     for (const auto& element : from) write_present(out, element, context);

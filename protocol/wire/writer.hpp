@@ -15,13 +15,13 @@ namespace millrace::protocol {
 /// reference. A reference costs an entry in the gathered write, a copy 30 ns per KiB.
 inline constexpr std::size_t kSpliceBytesMin = 1024;
 
-/// One encoded message: bytes of our own with longer pieces of record data spliced in between by
-/// reference, ready for one gathered write.
+/// One encoded message: bytes of our own with longer pieces of record data, in memory or in files,
+/// spliced in between by reference, ready for one gathered write.
 class EncodedMessage {
  public:
   struct Splice {
     std::size_t at;  // the piece follows own byte `at - 1`
-    SharedBytes piece;
+    BytesChain::Link piece;
   };
 
   EncodedMessage() = default;
@@ -30,8 +30,8 @@ class EncodedMessage {
   /// Bytes on the wire.
   [[nodiscard]] std::size_t size() const { return size_; }
   /// Appends the pieces in wire order to `out`; they stay valid as long as this object.
-  void gather(std::vector<Bytes>& out) const;
-  /// All bytes copied together; for tests and requests without record data.
+  void gather(std::vector<Piece>& out) const;
+  /// All bytes copied together; for tests and messages without records in files.
   [[nodiscard]] std::vector<std::byte> flatten() const;
 
  private:
@@ -54,6 +54,7 @@ class Sizer {
   void piece(const SharedBytes& bytes) {
     (bytes.size() < kSpliceBytesMin ? own_ : spliced_) += bytes.size();
   }
+  void piece(const FileRange& range) { spliced_ += range.size; }
   [[nodiscard]] std::size_t own() const { return own_; }
   [[nodiscard]] std::size_t total() const { return own_ + spliced_; }
 
@@ -101,6 +102,8 @@ class Writer {
       splices_.push_back({position_, bytes});
     }
   }
+  /// Refers to it, however short.
+  void piece(const FileRange& range) { splices_.push_back({position_, range}); }
   [[nodiscard]] EncodedMessage finish() && {
     ENSURE(position_ == own_.size());
     return {std::move(own_), std::move(splices_)};

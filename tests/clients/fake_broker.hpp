@@ -111,7 +111,7 @@ class FakeBroker {
       static_cast<void>(protocol::decode_request_header(again));
       const auto answer = handle(*header, again);
       if (!answer) co_return;
-      std::vector<Bytes> pieces;
+      std::vector<Piece> pieces;
       answer->gather(pieces);
       const auto written = co_await connection->write(pieces);
       if (!written) co_return;

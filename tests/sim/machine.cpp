@@ -40,8 +40,12 @@ void Machine::start() {
   auto& pool = host_->make_pool();
   pool.set_delays(std::chrono::microseconds{20},
                   std::max(plan_.disk_delay_max, std::chrono::microseconds{20}));
-  broker::World seams{
-      .clock = world_.clock(), .rng = world_.rng(), .files = disk_, .pool = pool, .schedulers = {}};
+  broker::World seams{.clock = world_.clock(),
+                      .rng = world_.rng(),
+                      .files = disk_,
+                      .pool = pool,
+                      .read_pool = pool,
+                      .schedulers = {}};
   for (std::size_t i = 0; i < plan_.shards; ++i) {
     seams.schedulers.push_back(&host_->make_scheduler());
   }

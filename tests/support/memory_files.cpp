@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -43,6 +44,8 @@ std::ostream& operator<<(std::ostream& out, FileCall call) {
 }
 
 struct MemoryFiles::Disk {
+  std::atomic<bool> cold = false;
+
   Result<void> call(FileCall kind) {
     ++calls[static_cast<std::size_t>(kind)];
     was_dead = power_lost;
@@ -116,6 +119,15 @@ class MemoryFiles::Handle final : public log::File {
     return count;
   }
 
+  Result<std::size_t> read_resident(MutableBytes into, std::uint64_t position) const override {
+    if (disk_->cold) return os_error(EAGAIN);
+    return read_at(into, position);
+  }
+  [[nodiscard]] bool is_resident(std::uint64_t /*position*/,
+                                 std::uint64_t /*size*/) const override {
+    return !disk_->cold;
+  }
+
   Result<void> write_at(std::span<const Bytes> pieces, std::uint64_t position) override {
     disk_->announce(FileCall::write, path_);
     const std::scoped_lock lock{disk_->mutex};
@@ -152,8 +164,16 @@ class MemoryFiles::Handle final : public log::File {
     const std::scoped_lock lock{disk_->mutex};
     if (const auto allowed = begin(FileCall::truncate); !allowed) return allowed.error();
     if (!writable_) return os_error(EBADF);
+    if (size < node_->data.size()) ++node_->cuts;
     node_->take(Node::FileStep{.is_truncate = true, .position = size});
     return {};
+  }
+  Result<std::uint64_t> identity() const override {
+    return std::uint64_t{reinterpret_cast<std::uintptr_t>(node_.get())};
+  }
+  [[nodiscard]] std::uint64_t cuts() const override {
+    const std::scoped_lock lock{disk_->mutex};
+    return node_->cuts;
   }
 
   Result<std::uint64_t> size() const override {
@@ -376,6 +396,10 @@ void MemoryFiles::fail_call(std::uint64_t nth, std::optional<FileCall> kind, int
   disk_->fail_in = nth;
   disk_->fail_kind = kind;
   disk_->fail_with = error;
+}
+
+void MemoryFiles::set_cold(bool cold) {
+  disk_->cold = cold;
 }
 
 void MemoryFiles::fail_nothing() {

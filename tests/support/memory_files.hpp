@@ -92,6 +92,8 @@ class MemoryFiles final : public log::Files {
   /// write stores half of its bytes, a failing sync makes nothing durable. Later calls succeed.
   void fail_call(std::uint64_t nth, std::optional<FileCall> kind = std::nullopt, int error = EIO);
   void fail_nothing();
+  /// While cold, nothing is in memory: what must not wait for the disk finds nothing.
+  void set_cold(bool cold);
   /// Calls so far, of one kind or of all.
   [[nodiscard]] std::uint64_t calls(std::optional<FileCall> kind = std::nullopt) const;
 

@@ -34,7 +34,7 @@ net::Awaitable<Result<std::size_t>> FailingConnection::read_some(MutableBytes in
   co_return result;
 }
 
-net::Awaitable<Result<void>> FailingConnection::write(std::span<const Bytes> pieces) {
+net::Awaitable<Result<void>> FailingConnection::write(std::span<const Piece> pieces) {
   if (!admit()) co_return error_;
   const auto result = co_await inner_->write(pieces);
   co_return result;

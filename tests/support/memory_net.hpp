@@ -29,7 +29,7 @@ class FailingConnection final : public net::Connection {
       : inner_{std::move(inner)}, left_{operations}, error_{error} {}
 
   net::Awaitable<Result<std::size_t>> read_some(MutableBytes into) override;
-  net::Awaitable<Result<void>> write(std::span<const Bytes> pieces) override;
+  net::Awaitable<Result<void>> write(std::span<const Piece> pieces) override;
   void shutdown_send() override { inner_->shutdown_send(); }
   void close() override { inner_->close(); }
   [[nodiscard]] const net::Endpoint& local() const override { return inner_->local(); }

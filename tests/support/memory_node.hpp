@@ -37,6 +37,7 @@ struct MemoryNode {
   void crash(Rng& rng);
 
   bool directory = false;
+  std::uint64_t cuts = 0;  // see `FileSource::cuts`
   std::vector<std::byte> data;
   std::vector<std::byte> durable_data;
   std::vector<FileStep> file_steps;

@@ -34,6 +34,17 @@ void end(SimNetwork& network, const std::shared_ptr<SimLink>& link, int side, Ki
   if (own.connection != nullptr) own.connection->wake();
 }
 
+/// What a real connection sends of a file: what stands there now, unless the file was cut.
+ErrorInfo read_range(const FileRange& range, std::size_t limit, std::vector<std::byte>& into) {
+  if (!range.is_intact()) return net::Errc::file_cut;
+  into.resize(std::min(limit, range.size));
+  const auto got = range.file->read_at(into, range.position);
+  if (!got) return got.error();
+  if (*got == 0) return net::Errc::file_cut;
+  into.resize(*got);
+  return {};
+}
+
 ErrorInfo reset_error() {
   return make_error_code(boost::system::errc::connection_reset);
 }
@@ -85,7 +96,7 @@ net::Awaitable<Result<std::size_t>> SimConnection::read_some(MutableBytes into) 
   }
 }
 
-net::Awaitable<Result<void>> SimConnection::write(std::span<const Bytes> pieces) {
+net::Awaitable<Result<void>> SimConnection::write(std::span<const Piece> pieces) {
   net::Gather gather{pieces};
   while (true) {
     if (own().closed) co_return net::Errc::closed;
@@ -102,6 +113,10 @@ net::Awaitable<Result<void>> SimConnection::write(std::span<const Bytes> pieces)
     const std::size_t wish = rng.chance(1, 8) ? 1 + rng.below(4) : 1 + rng.below(kPieceBytesMax);
     const std::size_t limit = std::min(space, wish);
     std::vector<std::byte> bytes;
+    if (const auto range = gather.front_file()) {
+      const auto error = read_range(*range, limit, bytes);
+      if (error) co_return error;
+    }
     gather.for_each_rest([&](Bytes rest) {
       const Bytes part = rest.first(std::min(rest.size(), limit - bytes.size()));
       bytes.insert(bytes.end(), part.begin(), part.end());

@@ -57,7 +57,7 @@ class SimConnection final : public net::Connection {
   SimConnection& operator=(const SimConnection&) = delete;
 
   net::Awaitable<Result<std::size_t>> read_some(MutableBytes into) override;
-  net::Awaitable<Result<void>> write(std::span<const Bytes> pieces) override;
+  net::Awaitable<Result<void>> write(std::span<const Piece> pieces) override;
   void shutdown_send() override;
   void close() override;
   [[nodiscard]] const net::Endpoint& local() const override { return own().address; }

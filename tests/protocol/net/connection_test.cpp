@@ -15,7 +15,7 @@ Awaitable<void> echo(Connection& connection) {
   while (true) {
     const auto got = co_await connection.read_some(buffer);
     if (!got) break;
-    const std::array<Bytes, 1> pieces{Bytes{buffer}.first(*got)};
+    const std::array<Piece, 1> pieces{Bytes{buffer}.first(*got)};
     const auto written = co_await connection.write(pieces);
     if (!written) break;
   }
@@ -39,7 +39,7 @@ Awaitable<void> check_echo(Scheduler& client, Scheduler& server) {
   co_await tasks.join();
 }
 
-Awaitable<void> write_all(Connection& to, std::span<const Bytes> pieces,
+Awaitable<void> write_all(Connection& to, std::span<const Piece> pieces,
                           std::optional<Result<void>>& outcome) {
   outcome = co_await to.write(pieces);
 }
@@ -52,8 +52,8 @@ Awaitable<void> check_gather(Scheduler& client, Scheduler& server) {
     texts.push_back(i % 7 == 0 ? "" : std::to_string(i) + ";");  // empty pieces, too
     expected += texts.back();
   }
-  std::vector<Bytes> pieces;
-  for (const auto& text : texts) pieces.push_back(as_bytes(text));
+  std::vector<Piece> pieces;
+  for (const auto& text : texts) pieces.emplace_back(as_bytes(text));
   TaskGroup tasks{client.executor()};
   std::optional<Result<void>> outcome;
   tasks.spawn(write_all(*pair.client, pieces, outcome));
@@ -68,7 +68,7 @@ Awaitable<void> check_slow_reader(Scheduler& client, Scheduler& server) {
   std::vector<std::byte> big(24 << 20);
   std::uint32_t x = 1;
   for (auto& byte : big) byte = static_cast<std::byte>((x = x * 1664525 + 1013904223) >> 24);
-  const std::array<Bytes, 2> pieces{Bytes{big}.first(big.size() / 3),
+  const std::array<Piece, 2> pieces{Bytes{big}.first(big.size() / 3),
                                     Bytes{big}.subspan(big.size() / 3)};
   TaskGroup tasks{client.executor()};
   std::optional<Result<void>> outcome;
@@ -116,7 +116,7 @@ Awaitable<void> check_close(Scheduler& client, Scheduler& server) {
 Awaitable<void> check_close_of_writer(Scheduler& client, Scheduler& server) {
   auto pair = co_await connected(client, server);
   const std::vector<std::byte> big(64 << 20);
-  const std::array<Bytes, 1> pieces{big};
+  const std::array<Piece, 1> pieces{Bytes{big}};
   TaskGroup tasks{client.executor()};
   std::optional<Result<void>> outcome;
   tasks.spawn(write_all(*pair.client, pieces, outcome));

@@ -68,7 +68,7 @@ inline Awaitable<void> pass_a_turn(Scheduler& scheduler) {
 }
 
 inline Awaitable<Result<void>> write_text(Connection& to, std::string text) {
-  const std::vector<Bytes> pieces{as_bytes(text)};
+  const std::vector<Piece> pieces{as_bytes(text)};
   const auto written = co_await to.write(pieces);
   co_return written;
 }

@@ -100,7 +100,7 @@ class Server {
         other.post([&shard, &worked] { shard.post([&worked] { worked.set(); }); });
       });
       co_await worked.wait();
-      const std::array<Bytes, 1> pieces{Bytes{buffer}.first(*got)};
+      const std::array<Piece, 1> pieces{Bytes{buffer}.first(*got)};
       const auto written = co_await connection.write(pieces);
       if (!written) break;
       answered.set();

@@ -25,6 +25,7 @@ class UnknownTagsWriter {
   void uuid(const Uuid& id) { raw(std::as_bytes(std::span{id.bytes})); }
   void raw(Bytes more) { bytes.insert(bytes.end(), more.begin(), more.end()); }
   void piece(const SharedBytes& more) { raw(more.view()); }
+  void piece(const FileRange& range) { ENSURE(range.size == 0); }  // messages made here have none
 
   /// `known` are the tags that the message has, with their payloads.
   void tagged_section(std::map<std::uint32_t, std::vector<std::byte>> known) {

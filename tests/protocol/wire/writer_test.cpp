@@ -37,11 +37,11 @@ TEST_CASE("writer: short pieces are copied, long ones travel by reference", "[pr
   CHECK(size.own() == 2 + shorter.size());
   const auto message = std::move(out).finish();
   CHECK(message.size() == size.total());
-  std::vector<Bytes> pieces;
+  std::vector<Piece> pieces;
   message.gather(pieces);
   REQUIRE(pieces.size() == 6);
-  CHECK(pieces[1].data() == longer.data());
-  CHECK(pieces[3].data() == longer.data());
+  CHECK(pieces[1].bytes().data() == longer.data());
+  CHECK(pieces[3].bytes().data() == longer.data());
   const std::string l(kSpliceBytesMin, 'l');
   CHECK(text_of(message) == "a" + l + std::string(kSpliceBytesMin - 1, 's') + l + l + "z");
 }
@@ -51,7 +51,7 @@ TEST_CASE("writer: a message may begin and end with a referred piece", "[protoco
   Writer out{0};
   out.piece(longer);
   const auto message = std::move(out).finish();
-  std::vector<Bytes> pieces;
+  std::vector<Piece> pieces;
   message.gather(pieces);
   CHECK(pieces.size() == 1);
   CHECK(message.size() == kSpliceBytesMin);
@@ -80,9 +80,9 @@ TEST_CASE("writer: the records of a fetch answer are not copied", "[protocol][wi
   Writer out{size.own()};
   MessageCodec<FetchResponse>::encode(out, response, 12);
   const auto message = std::move(out).finish();
-  std::vector<Bytes> pieces;
+  std::vector<Piece> pieces;
   message.gather(pieces);
   REQUIRE(pieces.size() == 4);
-  CHECK(pieces[1].data() == records.data());
-  CHECK(pieces[2].data() == records.data());
+  CHECK(pieces[1].bytes().data() == records.data());
+  CHECK(pieces[2].bytes().data() == records.data());
 }
