@@ -3,11 +3,13 @@
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <thread>
 
+#include "log/bounded_files.hpp"
 #include "log/posix_files.hpp"
 #include "protocol/net/asio_runtime.hpp"
 
@@ -20,15 +22,23 @@ std::size_t shard_count(const config::BrokerConfig& config) {
   return std::max<std::size_t>(std::thread::hardware_concurrency(), 1);
 }
 
-/// Raises the process's limit on open files as far as it goes, because each connection and each
-/// segment takes some, and keeps half of them for files.
-std::int64_t connections_max() {
+/// How many descriptors connections and files may take: half of the process's limit each. Raises
+/// the limit as far as it goes first.
+std::int64_t descriptors_each() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<std::int64_t>::max();
   const rlimit raised{.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
   if (setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
   if (limit.rlim_cur == RLIM_INFINITY) return std::numeric_limits<std::int64_t>::max();
   return static_cast<std::int64_t>(limit.rlim_cur / 2);
+}
+
+/// A quarter of the half is left for files that are pinned or not synced, which count on top, and
+/// for what is open only for a moment.
+std::size_t open_files_max(const config::BrokerConfig& config, std::int64_t descriptors) {
+  const std::int64_t possible = std::max<std::int64_t>(descriptors - descriptors / 4, 16);
+  const std::int64_t asked = config.get_int("log.open.files.max");
+  return static_cast<std::size_t>(asked > 0 ? std::min(asked, possible) : possible);
 }
 
 /// The first shard's side of a run: start, wait for a signal, stop.
@@ -62,7 +72,9 @@ std::optional<std::string> serve(
     const std::function<void(const std::vector<broker::Server::Bound>&)>& ready) {
   const SystemClock clock;
   SystemRng rng;
-  log::PosixFiles files;
+  const std::int64_t descriptors = descriptors_each();
+  log::PosixFiles machine;
+  log::BoundedFiles files{machine, open_files_max(config, descriptors)};
   std::vector<std::unique_ptr<net::AsioScheduler>> schedulers;
   for (std::size_t i = 0; i < shard_count(config); ++i) {
     schedulers.push_back(std::make_unique<net::AsioScheduler>(clock));
@@ -70,12 +82,14 @@ std::optional<std::string> serve(
   std::optional<std::string> failure;
   {
     net::ThreadPool pool{static_cast<std::size_t>(config.get_int("disk.threads"))};
+    net::ThreadPool read_pool{static_cast<std::size_t>(config.get_int("disk.read.threads"))};
     broker::World world{.clock = clock,
                         .rng = rng,
                         .files = files,
                         .pool = pool,
+                        .read_pool = read_pool,
                         .schedulers = {},
-                        .connections_max = connections_max()};
+                        .connections_max = descriptors};
     for (const auto& scheduler : schedulers) world.schedulers.push_back(scheduler.get());
     broker::Broker broker{std::move(world), config};
     net::AsioScheduler& first = *schedulers.front();
