@@ -16,8 +16,8 @@ namespace millrace::log {
 /// the bound may be passed; it holds again when those have become fewer.
 ///
 /// A file is found again by its path, and followed when it is renamed through this (not when its
-/// directory is). If another one is there by then, or none, using the file is an error of the system
-/// (ESTALE, ENOENT): who reads one that may be removed meanwhile pins it first.
+/// directory is). If another one is there by then, or none, using the file is an error of the
+/// system (ESTALE, ENOENT): who reads one that may be removed meanwhile pins it first.
 ///
 /// Safe from any thread. `inner` must outlive this; the files may outlive this.
 class BoundedFiles final : public Files {

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <boost/system/errc.hpp>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <string>
@@ -109,6 +110,53 @@ TEST_CASE("posix files: a log lives on them", "[log][posix]") {
     while (from < log.log_end()) from = log.read({from, log.log_end(), 500, true}).value().next;
     REQUIRE(log.close());
   }
+}
+
+TEST_CASE("posix files: what was written can be read without waiting, or says that it cannot",
+          "[log][posix]") {
+  const Scratch scratch;
+  PosixFiles files;
+  const auto file = files.open(scratch.path / "a", OpenMode::create_new).value();
+  const std::string text(300'000, 'x');
+  const std::vector<Bytes> pieces{as_bytes(text)};
+  REQUIRE(file->write_at(pieces, 0));
+  REQUIRE(file->sync());
+  file->let_go(0, text.size());
+  file->bring_in(0, text.size());
+  std::vector<std::byte> back(text.size());
+  const auto got = file->read_resident(back, 0);
+  // Not every file system can tell, and memory may be short.
+  if (got) {
+    CHECK(as_text(Bytes{back}.first(*got)) == std::string_view{text}.substr(0, *got));
+  } else {
+    CHECK(got.error() == boost::system::errc::resource_unavailable_try_again);
+  }
+  if (file->is_resident(0, text.size())) CHECK(file->is_resident(text.size() - 1, 100'000));
+}
+
+TEST_CASE("posix files: a cut is counted, growth is not", "[log][posix]") {
+  const Scratch scratch;
+  PosixFiles files;
+  const auto file = files.open(scratch.path / "a", OpenMode::create_new).value();
+  const std::vector<Bytes> pieces{as_bytes("0123456789")};
+  REQUIRE(file->write_at(pieces, 0));
+  REQUIRE(file->truncate(20));
+  REQUIRE(file->truncate(20));
+  CHECK(file->cuts() == 0);
+  REQUIRE(file->truncate(19));
+  CHECK(file->cuts() == 1);
+}
+
+TEST_CASE("posix files: a new file of an old name is told apart", "[log][posix]") {
+  const Scratch scratch;
+  PosixFiles files;
+  const auto identity = [&](OpenMode mode) {
+    return files.open(scratch.path / "a", mode).value()->identity().value();
+  };
+  const auto first = identity(OpenMode::create_new);
+  CHECK(identity(OpenMode::read_only) == first);
+  REQUIRE(files.remove(scratch.path / "a"));
+  CHECK(identity(OpenMode::create_new) != first);
 }
 
 }  // namespace

@@ -21,7 +21,6 @@ void play(MemoryNode::Entries& entries, const MemoryNode::DirectoryStep& step) {
   if (step.come) entries[*step.come] = step.node;
 }
 
-
 }  // namespace
 
 void MemoryNode::take(FileStep step) {
@@ -84,15 +83,14 @@ void MemoryNode::crash_step(const FileStep& step, Rng& rng) {
         if (rng.chance(1, 2)) {
           const auto begin = step.bytes.begin();
           play(durable_data, {false,
-                               step.position + from,
-                               {begin + static_cast<std::ptrdiff_t>(from),
-                                begin + static_cast<std::ptrdiff_t>(to)}});
+                              step.position + from,
+                              {begin + static_cast<std::ptrdiff_t>(from),
+                               begin + static_cast<std::ptrdiff_t>(to)}});
         }
         from = to;
       }
     }
   }
 }
-
 
 }  // namespace millrace::sim
