@@ -1,7 +1,9 @@
 #include "log/posix_files.hpp"
 
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -147,10 +149,14 @@ class PosixFile final : public File {
     struct statx status{};
     if (::statx(fd_.get(), "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0)
       return last_error();
-    // Numbers of files are given out again at once, so the time of birth belongs to it.
+    // Numbers of files are given out again at once, so the time of birth belongs to it; and two may
+    // be born in the same tick of the clock, so the generation does, where the file system has one.
     const auto born = static_cast<std::uint64_t>(status.stx_btime.tv_sec) * 1'000'000'000 +
                       status.stx_btime.tv_nsec;
-    return std::uint64_t{status.stx_ino * 0x9e3779b97f4a7c15ULL + born};
+    long generation = 0;  // NOLINT(google-runtime-int): the system's type
+    (void)::ioctl(fd_.get(), FS_IOC_GETVERSION, &generation);
+    constexpr std::uint64_t kMix = 0x9e3779b97f4a7c15ULL;
+    return (status.stx_ino * kMix + born) * kMix + static_cast<std::uint64_t>(generation);
   }
 
   [[nodiscard]] std::optional<int> descriptor() const override { return fd_.get(); }
