@@ -16,7 +16,6 @@ namespace millrace::broker {
 
 Broker::Broker(World world, config::BrokerConfig config)
     : node_{std::move(world), std::move(config)} {
-  node_.data_dir = data_directory(node_.config);
   for (std::size_t i = 0; i < node_.world.schedulers.size(); ++i) {
     node_.shards.push_back(std::make_unique<Shard>(node_, i, *node_.world.schedulers[i]));
   }
@@ -47,6 +46,7 @@ std::optional<StartFailure> Broker::prepare_directory() {
   }
   if (!lock) return fail("it could not be locked", lock.error());
   lock_ = std::move(*lock);
+  node_.log_dir.check();
   auto identity = identify(files, directory, node_.settings.node_id, node_.world.rng);
   if (auto* failure = std::get_if<StartFailure>(&identity)) return std::move(*failure);
   node_.cluster_id = std::get<Identity>(identity).cluster_id;

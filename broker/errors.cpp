@@ -18,6 +18,8 @@ ErrorCode from_log(log::Errc error) {
       return ErrorCode::record_list_too_large;
     case log::Errc::superseded:
       return ErrorCode::not_leader_or_follower;  // truncated meanwhile: ask again
+    case log::Errc::no_space:
+      return kNoSpace;
     case log::Errc::read_only:
     case log::Errc::failed:
     case log::Errc::closed:
@@ -36,6 +38,7 @@ ErrorCode to_wire(const ErrorInfo& error) {
   if (error.category() == log::errc_category()) {
     return from_log(static_cast<log::Errc>(error.value()));
   }
+  if (log::is_no_space(error)) return kNoSpace;
   if (error.category() == boost::system::generic_category() ||
       error.category() == boost::system::system_category()) {
     return ErrorCode::kafka_storage_error;  // the file system's word

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/blocking.hpp"
+#include "broker/errors.hpp"
 #include "broker/shard.hpp"
 #include "protocol/base/ensure.hpp"
 #include "protocol/record/builder.hpp"
@@ -157,6 +158,8 @@ void GroupService::append(const EntryPtr& entry, std::vector<GroupRecord> record
   const auto failed = [this, entry, ticket](ErrorCode error) {
     if (!entry->resigned) perform(entry, entry->core.failed(ticket, error, moment()));
   };
+  // What is left of the disk is for deleting.
+  if (shard_.node().log_dir.level() == SpaceLevel::exhausted) return failed(kNoSpace);
   protocol::BatchBuilder builder;
   const Timestamp now = shard_.wall();
   for (const auto& record : records) {

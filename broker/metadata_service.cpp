@@ -74,7 +74,7 @@ Result<void> MetadataService::load(const std::filesystem::path& directory) {
   if (!opened) return opened.error();
   if (sink.acknowledged_lost) return log::Errc::corrupt_file;
   log_ = std::make_shared<Partition>(name, TopicId{}, LeaderEpoch{0}, settings,
-                                     std::move(opened->log));
+                                     std::move(opened->log), node_.log_dir);
   Offset at = log_->log().log_start();
   const Offset end = log_->log().log_end();
   while (at < end) {

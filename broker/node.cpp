@@ -1,5 +1,6 @@
 #include "broker/node.hpp"
 
+#include "broker/data_directory.hpp"
 #include "broker/fetch/sessions.hpp"
 #include "broker/group_service.hpp"
 #include "broker/session.hpp"
@@ -8,7 +9,12 @@
 namespace millrace::broker {
 
 Node::Node(World w, config::BrokerConfig c)
-    : world{std::move(w)}, config{std::move(c)}, settings{config}, rules{config} {}
+    : world{std::move(w)},
+      config{std::move(c)},
+      settings{config},
+      rules{config},
+      data_dir{data_directory(config)},
+      log_dir{world.files, world.clock, data_dir, settings.space} {}
 
 Node::~Node() = default;
 

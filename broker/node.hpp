@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/log_directory.hpp"
 #include "broker/settings.hpp"
 #include "broker/strangers.hpp"
 #include "config/broker_config.hpp"
@@ -49,6 +50,7 @@ struct Node {
   LogLimiter log_limiter{std::chrono::seconds{10}};
   std::string cluster_id;
   std::filesystem::path data_dir;
+  LogDirectory log_dir;
   std::vector<std::unique_ptr<Shard>> shards;
   MetadataService* metadata = nullptr;  // lives on the first shard
 };

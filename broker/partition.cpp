@@ -10,12 +10,14 @@ namespace millrace::broker {
 using protocol::ErrorCode;
 
 Partition::Partition(TopicPartition name, TopicId topic_id, LeaderEpoch epoch,
-                     PartitionSettings settings, std::unique_ptr<log::PartitionLog> log)
+                     PartitionSettings settings, std::unique_ptr<log::PartitionLog> log,
+                     LogDirectory& directory)
     : name_{std::move(name)},
       topic_id_{topic_id},
       epoch_{epoch},
       settings_{std::move(settings)},
       log_{std::move(log)},
+      directory_{directory},
       high_watermark_{log_->synced_end()} {
   log_->begin_epoch(epoch_);
 }
@@ -56,14 +58,24 @@ ProduceResult Partition::produce(Bytes records, std::int16_t version, Timestamp 
     if (appends_time) result.log_append_time = duplicate->timestamp;
     return result;
   }
+  // Only now: the repetition of a batch that is in the log succeeds even when there is no room.
+  if (!directory_.online())
+    return {.error = ErrorCode::kafka_storage_error, .message = directory_.offline_text()};
+  if (!directory_.admit(batch.size())) return {.error = kNoSpace, .message = directory_.refusal()};
   const std::optional<Timestamp> append_time = appends_time ? std::optional{now} : std::nullopt;
   auto result = appended(log_->append(batch, epoch_, append_time));
+  if (result.error == ErrorCode::none)
+    admitted_bytes_ += batch.size();
+  else
+    directory_.landed(batch.size());
   result.log_append_time = append_time;
   return result;
 }
 
 ProduceResult Partition::append_own(Bytes batch) {
   if (retired_) return {.error = ErrorCode::not_leader_or_follower};
+  if (!directory_.online())
+    return {.error = ErrorCode::kafka_storage_error, .message = directory_.offline_text()};
   return appended(log_->append(batch, epoch_, std::nullopt));
 }
 
@@ -100,7 +112,12 @@ void Partition::expire_waiters(Instant now) {
 void Partition::write() {
   in_turn_ = false;
   // Retention and DeleteRecords write too, so the log may have failed since the append.
-  if (offline() || !log_->write()) {
+  Result<void> written = log::Errc::failed;
+  if (!offline() && directory_.online()) written = log_->write();
+  if (!written && log::is_no_space(written.error())) written = take_back();
+  directory_.landed(std::exchange(admitted_bytes_, 0));
+  if (!written) {
+    log_failed(written.error());
     fail_waiters(ErrorCode::kafka_storage_error);
     wake_readers();
     return;
@@ -108,8 +125,30 @@ void Partition::write() {
   if (!settings_.flush_sync) advance();
 }
 
+/// The records that found no space are as if they had never been sent.
+Result<void> Partition::take_back() {
+  directory_.no_space();
+  if (const auto taken_back = log_->retract(); !taken_back) return taken_back;
+  std::vector<Committed> refused;
+  while (!waiters_.empty() && waiters_.back().end > log_->log_end()) {
+    refused.push_back(std::move(waiters_.back().done));
+    waiters_.pop_back();
+  }
+  for (auto& done : refused) done(kNoSpace);
+  return {};
+}
+
+void Partition::log_failed(const ErrorInfo& cause) {
+  // A file that may not grow (EFBIG, a limit of the process) says nothing about the others.
+  if (log_->state() != log::LogState::failed || cause == log::Errc::failed ||
+      cause == boost::system::errc::file_too_large)
+    return;
+  directory_.fail(name_.topic + "-" + std::to_string(name_.partition.value), cause);
+}
+
 std::optional<log::SyncWork> Partition::take_sync(Instant now) {
-  if (offline() || log_->synced_end() >= log_->written_end()) return std::nullopt;
+  if (offline() || !directory_.online() || log_->synced_end() >= log_->written_end())
+    return std::nullopt;
   if (!unsynced_since_) unsynced_since_ = now;
   const bool due =
       settings_.flush_sync || sync_wanted_ ||
@@ -126,12 +165,12 @@ std::optional<log::SyncWork> Partition::take_sync(Instant now) {
 
 void Partition::synced(const log::SyncWork& work, Result<void> result) {
   log_->synced(work, result);
-  if (offline()) {
+  if (!result) log_failed(result.error());
+  if (!offline()) advance();
+  if (offline() || !directory_.online()) {
     fail_waiters(ErrorCode::kafka_storage_error);
     wake_readers();
-    return;
   }
-  advance();
 }
 
 void Partition::advance() {

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/log_directory.hpp"
 #include "log/partition_log.hpp"
 #include "protocol/base/clock.hpp"
 #include "protocol/error_code.hpp"
@@ -55,8 +56,9 @@ class Partition {
   /// Called when the replica is done waiting: `none`, or why the records cannot be promised.
   using Committed = std::move_only_function<void(protocol::ErrorCode)>;
 
+  /// `directory` outlives the partition.
   Partition(TopicPartition name, TopicId topic_id, LeaderEpoch epoch, PartitionSettings settings,
-            std::unique_ptr<log::PartitionLog> log);
+            std::unique_ptr<log::PartitionLog> log, LogDirectory& directory);
 
   /// Validates one produced blob and appends it. Nothing is appended when the result has an error,
   /// or when the batch is a repetition of one that is in the log already.
@@ -70,8 +72,12 @@ class Partition {
 
   /// True for the first to ask since the last `write`: the partition joins the turn's writes.
   bool join_turn() { return !std::exchange(in_turn_, true); }
-  /// Writes what was appended. The owner calls it once per turn of its loop.
+  /// Writes what was appended. The owner calls it once per turn of its loop. What finds no space is
+  /// taken back, its producers are told so, and the partition goes on; any other error takes it
+  /// offline, and the data directory with it.
   void write();
+  /// To be told when a call on `log()` failed, for it may have taken the log offline.
+  void log_failed(const ErrorInfo& cause);
   /// The next sync to run on a pool thread, if there is something to sync and none under way.
   std::optional<log::SyncWork> take_sync(Instant now);
   void synced(const log::SyncWork& work, Result<void> result);
@@ -94,8 +100,16 @@ class Partition {
   [[nodiscard]] Offset last_stable_offset() const {
     return log_->last_stable_offset(high_watermark_);
   }
+  /// Nothing can be written any more.
   [[nodiscard]] bool offline() const {
     return log_->state() == log::LogState::failed || log_->state() == log::LogState::closed;
+  }
+  /// Whether a read at `offset` can be answered. A log that failed is read as far as it is synced;
+  /// a damaged one ends below records that were acknowledged, so nobody may be told to wait there,
+  /// or that there never was more.
+  [[nodiscard]] bool readable_at(Offset offset) const {
+    if (log_->state() == log::LogState::read_only) return offset < log_->log_end();
+    return log_->state() != log::LogState::closed;
   }
   [[nodiscard]] const PartitionSettings& settings() const { return settings_; }
   void set_settings(PartitionSettings settings);
@@ -116,6 +130,7 @@ class Partition {
 
   ProduceResult appended(Result<log::AppendInfo> info);
   void advance();
+  Result<void> take_back();
   void fail_waiters(protocol::ErrorCode error);
   void wake_readers();
 
@@ -124,8 +139,10 @@ class Partition {
   LeaderEpoch epoch_;
   PartitionSettings settings_;
   std::unique_ptr<log::PartitionLog> log_;
-  Offset high_watermark_;       // log_start <= high_watermark_ <= log_end; never goes back
-  std::deque<Waiter> waiters_;  // ascending `end`
+  LogDirectory& directory_;
+  std::uint64_t admitted_bytes_ = 0;  // appended in this turn
+  Offset high_watermark_;             // log_start <= high_watermark_ <= log_end; never goes back
+  std::deque<Waiter> waiters_;        // ascending `end`
   std::vector<std::shared_ptr<ReadWaiter>> readers_;
   std::size_t readers_live_ = 0;  // after the last prune; doubles as the mark for the next
   bool in_turn_ = false;          // something was appended since the last `write`

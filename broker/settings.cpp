@@ -84,6 +84,8 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
       auto_create_topics{config.get_bool("auto.create.topics.enable")},
       offsets_partitions{config.get_int("offsets.topic.num.partitions")},
       offsets_segment_bytes{config.get_int("offsets.topic.segment.bytes")},
+      space{.min_free = static_cast<std::uint64_t>(config.get_long("storage.min.free")),
+            .reserve = static_cast<std::uint64_t>(config.get_long("storage.reserve.bytes"))},
       tail_cache_bytes{config.get_long("tail.cache.bytes")},
       read_ahead_bytes{static_cast<std::uint64_t>(config.get_long("read.ahead.bytes"))},
       retention_check_interval{ms(config, "log.retention.check.interval.ms")},

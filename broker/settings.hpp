@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/disk_space.hpp"
 #include "broker/group/types.hpp"
 #include "broker/partition.hpp"
 #include "config/broker_config.hpp"
@@ -29,6 +30,7 @@ struct BrokerSettings {
   bool auto_create_topics;
   std::int32_t offsets_partitions;
   std::int64_t offsets_segment_bytes;
+  SpaceLimits space;
   std::int64_t tail_cache_bytes;   // of all partitions together
   std::uint64_t read_ahead_bytes;  // per connection and file
   std::chrono::milliseconds retention_check_interval;

@@ -17,6 +17,9 @@ using protocol::ErrorCode;
 
 constexpr auto kWaiterSweep = std::chrono::milliseconds{100};  // how late a produce timeout may be
 constexpr auto kStopGrace = std::chrono::seconds{10};
+constexpr auto kSpaceCheck = std::chrono::seconds{1};
+constexpr std::uint64_t kMakeRoomEvery = 5;  // checks of a disk that is full
+constexpr Timestamp kEndOfTime{std::numeric_limits<std::int64_t>::max()};
 
 /// Damage found while a log was opened, told to the operator with file and offset.
 class DamageLog final : public log::DamageSink {
@@ -67,6 +70,7 @@ void Shard::start() {
       &Shard::sweep_sessions);
   every(node_.settings.retention_check_interval, &Shard::keep_house);
   every(node_.settings.checkpoint_interval, &Shard::sync_stragglers);
+  if (index_ == 0) every(kSpaceCheck, &Shard::watch_space);
 }
 
 void Shard::every(std::chrono::nanoseconds interval, void (Shard::*what)()) {
@@ -198,8 +202,8 @@ void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex 
             spdlog::info("{}: {} bytes that a crash left unfinished were cut off",
                          fmt::streamed(name), opened->report.torn_bytes);
           }
-          auto partition =
-              std::make_shared<Partition>(name, id, epoch, settings, std::move(opened->log));
+          auto partition = std::make_shared<Partition>(name, id, epoch, settings,
+                                                       std::move(opened->log), node_.log_dir);
           partitions_[Place{id, name.partition}] = partition;
           groups_->opened(partition);
         }
@@ -295,15 +299,42 @@ void Shard::expire_waiters() {
 }
 
 void Shard::keep_house() {
+  delete_old(wall());
+}
+
+void Shard::make_room() {
+  if (!stopping_) delete_old(kEndOfTime);
+}
+
+void Shard::watch_space() {
+  if (std::exchange(watching_space_, true)) return;
+  on_pool(
+      [&directory = node_.log_dir] {
+        directory.check();
+        return directory.level();
+      },
+      [this](SpaceLevel level) {
+        watching_space_ = false;
+        if (level == SpaceLevel::ample) {
+          checks_without_room_ = 0;
+        } else if (checks_without_room_++ % kMakeRoomEvery == 0) {
+          for (const auto& shard : node_.shards)
+            shard->scheduler().post([target = shard.get()] { target->make_room(); });
+        }
+      });
+}
+
+void Shard::delete_old(Timestamp purge_before) {
   for (const auto& [place, partition] : partitions_) {
     if (partition->offline()) continue;
     auto& log = partition->log();
     const auto deleted = log.apply_retention(wall(), partition->high_watermark());
+    if (!deleted) partition->log_failed(deleted.error());
     if (deleted && deleted->segments > 0) {
       spdlog::info("{}: retention deleted {} segments of {} bytes",
                    fmt::streamed(partition->name()), deleted->segments, deleted->bytes);
     }
-    if (const auto purged = log.purge(wall()); !purged) {
+    if (const auto purged = log.purge(purge_before); !purged) {
       spdlog::warn("{}: deleted segments could not be removed: {}",
                    fmt::streamed(partition->name()), purged.error().message());
     }

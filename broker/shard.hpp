@@ -110,6 +110,10 @@ class Shard {
   void expire_waiters();
   void sweep_sessions();
   void keep_house();
+  /// Deletes what may be deleted, without the usual delay: the disk is full.
+  void make_room();
+  void delete_old(Timestamp purge_before);
+  void watch_space();
   void sync_stragglers();
 
   Node& node_;
@@ -132,6 +136,8 @@ class Shard {
   net::Event pool_idle_;
   net::Event sessions_gone_;
   std::uint64_t tail_cache_share_ = 0;  // of each partition; shrinks as partitions are added
+  bool watching_space_ = false;         // a check is on its way through the pool
+  std::uint64_t checks_without_room_ = 0;
   bool stopping_ = false;
 };
 

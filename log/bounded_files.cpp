@@ -95,6 +95,10 @@ class BoundedFiles::Handle final : public File {
     const auto file = use_to_write();
     return file ? (*file)->truncate(size) : file.error();
   }
+  Result<void> allocate(std::uint64_t size) override {
+    const auto file = use_to_write();
+    return file ? (*file)->allocate(size) : file.error();
+  }
   Result<void> sync() override {
     const auto file = use();
     if (!file) return file.error();
@@ -281,8 +285,8 @@ Result<bool> BoundedFiles::exists(const Path& path) {
 Result<void> BoundedFiles::sync_directory(const Path& directory) {
   return inner_.sync_directory(directory);
 }
-Result<std::uint64_t> BoundedFiles::space_available(const Path& path) {
-  return inner_.space_available(path);
+Result<DiskSpace> BoundedFiles::space(const Path& path) {
+  return inner_.space(path);
 }
 Result<std::unique_ptr<DirectoryLock>> BoundedFiles::lock_directory(const Path& directory) {
   return inner_.lock_directory(directory);

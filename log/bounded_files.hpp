@@ -33,7 +33,7 @@ class BoundedFiles final : public Files {
   Result<std::vector<DirectoryEntry>> list(const Path& directory) override;
   Result<bool> exists(const Path& path) override;
   Result<void> sync_directory(const Path& directory) override;
-  Result<std::uint64_t> space_available(const Path& path) override;
+  Result<DiskSpace> space(const Path& path) override;
   Result<std::unique_ptr<DirectoryLock>> lock_directory(const Path& directory) override;
 
   /// Files that are open now.

@@ -1,5 +1,6 @@
 #include "log/errc.hpp"
 
+#include <cerrno>
 #include <string>
 
 namespace millrace::log {
@@ -32,6 +33,8 @@ Text text_of(Errc errc) {
       return {"directory_in_use", "another process uses the data directory"};
     case Errc::superseded:
       return {"superseded", "the log was truncated in the meantime"};
+    case Errc::no_space:
+      return {"no_space", "there is no space left for a write of the log"};
   }
   return {"unknown", "unknown error"};
 }
@@ -52,6 +55,12 @@ std::string_view to_string(Errc errc) {
 
 std::ostream& operator<<(std::ostream& out, Errc errc) {
   return out << to_string(errc);
+}
+
+bool is_no_space(const boost::system::error_code& error) {
+  if (error == make_error_code(Errc::no_space)) return true;
+  return error.category() == boost::system::generic_category() &&
+         (error.value() == ENOSPC || error.value() == EDQUOT);
 }
 
 const boost::system::error_category& errc_category() noexcept {

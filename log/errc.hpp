@@ -22,7 +22,11 @@ enum class Errc {
   corrupt_file,             ///< a file of ours has a wrong checksum, size or content
   directory_in_use,         ///< another process holds the lock of the data directory
   superseded,               ///< the log was truncated after this work was taken; take it again
+  no_space,                 ///< a write found no space before and was not taken back yet
 };
+
+/// Whether a file system says by `error` that it has no room: a full disk or a quota.
+[[nodiscard]] bool is_no_space(const boost::system::error_code& error);
 
 /// The enumerator's name, for logs.
 [[nodiscard]] std::string_view to_string(Errc errc);

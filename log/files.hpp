@@ -41,6 +41,8 @@ class File : public FileSource {
   /// Cuts or extends (with zeros) the file to `size` bytes.
   virtual Result<void> truncate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() const = 0;
+  /// Makes the file at least `size` bytes long and takes the room for them from the disk now.
+  virtual Result<void> allocate(std::uint64_t size) = 0;
 };
 
 /// What `file` says to `pin`. `file` itself if that is it, or if it failed: then its reads tell
@@ -58,6 +60,13 @@ struct DirectoryEntry {
   friend bool operator==(const DirectoryEntry&, const DirectoryEntry&) = default;
   std::string name;  // without its directory
   bool is_directory = false;
+};
+
+/// The disk that holds a path.
+struct DiskSpace {
+  friend bool operator==(const DiskSpace&, const DiskSpace&) = default;
+  std::uint64_t available = 0;  // bytes that may still be written
+  std::uint64_t total = 0;
 };
 
 /// Held while a data directory is in use; released by the destructor (and by the death of the
@@ -88,8 +97,7 @@ class Files {
   virtual Result<bool> exists(const Path& path) = 0;
   /// Makes creations, renames and removals in `directory` durable.
   virtual Result<void> sync_directory(const Path& directory) = 0;
-  /// Bytes that may still be written on the disk that holds `path`.
-  virtual Result<std::uint64_t> space_available(const Path& path) = 0;
+  virtual Result<DiskSpace> space(const Path& path) = 0;
   /// Takes the directory for this process alone. `Errc::directory_in_use` when another has it.
   virtual Result<std::unique_ptr<DirectoryLock>> lock_directory(const Path& directory) = 0;
 

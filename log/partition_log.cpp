@@ -21,6 +21,8 @@ std::string_view to_string(LogState state) {
       return "writable";
     case LogState::read_only:
       return "read_only";
+    case LogState::full:
+      return "full";
     case LogState::failed:
       return "failed";
     case LogState::closed:
@@ -72,6 +74,8 @@ Result<void> PartitionLog::ready_to_append() const {
       return {};
     case LogState::read_only:
       return Errc::read_only;
+    case LogState::full:
+      return Errc::no_space;
     case LogState::failed:
       return Errc::failed;
     case LogState::closed:
@@ -83,6 +87,10 @@ Result<void> PartitionLog::ready_to_append() const {
 ErrorInfo PartitionLog::fail(ErrorInfo error) {
   state_ = LogState::failed;
   return error;
+}
+
+ErrorInfo PartitionLog::fail_unless_full(ErrorInfo error) {
+  return is_no_space(error) ? error : fail(error);
 }
 
 bool PartitionLog::roll_due(std::uint64_t batch_bytes, Offset last, Timestamp max_timestamp) const {
@@ -161,7 +169,8 @@ Result<AppendInfo> PartitionLog::append_as_is(Bytes run) {
   if (check.error() || check.tail_bytes() != 0 || end == log_end_) return Errc::batch_malformed;
   if (gap && !has_gaps_) {
     // Before the gap can be on disk, recovery must know that it is none of its business.
-    if (const auto saved = save_log_start(log_start_, true); !saved) return fail(saved.error());
+    if (const auto saved = save_log_start(log_start_, true); !saved)
+      return fail_unless_full(saved.error());
   }
   std::optional<AppendInfo> all;
   for (const BatchView batch : BatchRun{run}) {
@@ -184,8 +193,14 @@ Result<void> PartitionLog::write() {
   std::size_t first = segments_.size() - 1;
   while (first > 0 && segments_[first - 1]->written_bytes() < segments_[first - 1]->size_bytes())
     --first;
-  for (std::size_t i = first; i < segments_.size(); ++i)
-    if (const auto written = write_segment(*segments_[i]); !written) return fail(written.error());
+  for (std::size_t i = first; i < segments_.size(); ++i) {
+    if (const auto written = write_segment(*segments_[i]); !written) {
+      if (!is_no_space(written.error())) return fail(written.error());
+      state_ = LogState::full;
+      return written.error();
+    }
+    written_end_ = std::max(written_end_, segments_[i]->next());
+  }
   written_end_ = log_end_;
   cache_->trim(config_.tail_cache_bytes);
   return {};
@@ -247,7 +262,8 @@ void PartitionLog::synced(const SyncWork& work, Result<void> result) {
     static_cast<void>(fail(result.error()));
     return;
   }
-  if (work.generation_ != fence_->generation || state_ != LogState::writable) return;
+  if (work.generation_ != fence_->generation) return;
+  if (state_ != LogState::writable && state_ != LogState::full) return;
   synced_end_ = std::max(synced_end_, work.end_);
   if (point) point_ready_ = point;
 }
@@ -356,6 +372,7 @@ void PartitionLog::checkpointed(const CheckpointWork& work, Result<void> result)
 }
 
 Result<void> PartitionLog::close() {
+  if (const auto taken_back = retract(); !taken_back) return taken_back.error();
   if (state_ != LogState::writable) {
     const auto why = ready_to_append();
     const bool was_read_only = state_ == LogState::read_only;

@@ -36,6 +36,7 @@ class PartitionLog;
 enum class LogState : std::uint8_t {
   writable,
   read_only,  ///< damage took acknowledged records; what is below it can be read
+  full,       ///< a write found no space; `retract` makes the log writable again
   failed,     ///< a write or sync failed; what is synced can be read
   closed,
 };
@@ -94,7 +95,8 @@ struct RetentionReport {
 ///
 /// Three ends are never mixed: log_end() >= written_end() >= synced_end(). A failed write or sync
 /// makes the log `failed` for good: `synced_end()` never moves again, so nothing later is ever
-/// acknowledged, and nothing is retried.
+/// acknowledged, and nothing is retried. The one exception is a write that finds no space: what it
+/// did not write was promised to nobody, so the owner may take it back and go on (`retract`).
 class PartitionLog {
  public:
   using Path = std::filesystem::path;
@@ -122,7 +124,15 @@ class PartitionLog {
   /// CRCs are verified (`batch_malformed`). All or nothing.
   Result<AppendInfo> append_as_is(Bytes run);
   /// Writes everything appended since the last call, with one gathered write per segment touched.
+  /// Without space (`is_no_space`) the log is `full`: `written_end()` says what of it is in the
+  /// file, and nothing is appended until `retract`.
   Result<void> write();
+  /// Forgets what was appended and not written, so that `log_end()` is `written_end()`: for a log
+  /// that is `full`, which is writable then; on others it does nothing. Nothing of it may have been
+  /// acknowledged or shown to readers, so the owner must not count unwritten records as committed.
+  /// Durable when it returns: blocks for a sync, for reads, and for a checkpoint that is under way.
+  /// An error makes the log `failed`.
+  Result<void> retract();
 
   /// All files written since the last take. Nothing when there is none, or while one is out.
   std::optional<SyncWork> take_sync();
@@ -255,6 +265,8 @@ class PartitionLog {
 
   [[nodiscard]] Result<void> ready_to_append() const;
   ErrorInfo fail(ErrorInfo error);
+  /// The same, but a log that only finds no space is left as it is.
+  ErrorInfo fail_unless_full(ErrorInfo error);
   Segment& active() { return *segments_.back(); }
   [[nodiscard]] const Segment& active() const { return *segments_.back(); }
   [[nodiscard]] bool roll_due(std::uint64_t batch_bytes, Offset last,
@@ -279,7 +291,10 @@ class PartitionLog {
   Result<void> swap_segments(CompactionWork& work);
   Result<void> remove_files_behind(Offset last_base);
   Result<void> sync_all_dirty();
+  Result<void> restore_segment(Segment& segment, const RecoveryPoint& cut);
   Result<void> truncate_segment(Segment& segment, const RecoveryPoint& cut);
+  Result<void> cut_unwritten();
+  [[nodiscard]] bool unwritten_has_producers() const;
   Result<void> truncate_at(Offset end);
   Result<void> empty_at(Offset start);
   Result<void> rebuild_producers(Offset end);

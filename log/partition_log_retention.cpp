@@ -37,7 +37,7 @@ Result<RetentionReport> PartitionLog::apply_retention(Timestamp now, Offset high
     const std::uint64_t rest = size - segment.size_bytes();
     const bool too_many = !is_active && config_.delete_old && config_.retention_bytes &&
                           rest >= *config_.retention_bytes;
-    const bool below_start = !is_active && segment.next() <= log_start_;
+    const bool below_start = segment.next() <= log_start_;
     if (segment.next() > high_watermark) break;
     if (!too_old(segment, now) && !too_many && !below_start) break;
     if (is_active) {
@@ -57,7 +57,8 @@ Result<RetentionReport> PartitionLog::apply_retention(Timestamp now, Offset high
 Result<void> PartitionLog::delete_front(std::size_t count, Timestamp now, Offset high_watermark) {
   // The next segment may begin behind a gap, and past the high watermark then.
   const Offset start = std::max(log_start_, std::min(segments_[count]->base(), high_watermark));
-  if (const auto saved = save_log_start(start, has_gaps_); !saved) return fail(saved.error());
+  if (const auto saved = save_log_start(start, has_gaps_); !saved)
+    return fail_unless_full(saved.error());
   log_start_ = start;
   epochs_.trim_front(start);
   ErrorInfo error;
@@ -85,7 +86,8 @@ Result<void> PartitionLog::advance_log_start(Offset start) {
   if (const auto ready = ready_to_append(); !ready) return ready.error();
   if (start <= log_start_) return {};
   if (start > log_end_) return Errc::offset_out_of_range;
-  if (const auto saved = save_log_start(start, has_gaps_); !saved) return fail(saved.error());
+  if (const auto saved = save_log_start(start, has_gaps_); !saved)
+    return fail_unless_full(saved.error());
   log_start_ = start;
   epochs_.trim_front(start);
   return {};

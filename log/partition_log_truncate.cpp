@@ -17,6 +17,7 @@ void PartitionLog::supersede_work() {
 }
 
 Result<void> PartitionLog::truncate_to(Offset end) {
+  if (const auto taken_back = retract(); !taken_back) return taken_back.error();
   if (state_ == LogState::closed) return Errc::closed;
   if (state_ == LogState::failed) return Errc::failed;
   if (state_ == LogState::writable) {
@@ -29,6 +30,7 @@ Result<void> PartitionLog::truncate_to(Offset end) {
 }
 
 Result<void> PartitionLog::restart_at(Offset start) {
+  if (const auto taken_back = retract(); !taken_back) return taken_back.error();
   if (state_ == LogState::closed) return Errc::closed;
   if (state_ == LogState::failed) return Errc::failed;
   if (state_ == LogState::writable)
@@ -112,12 +114,9 @@ Result<void> PartitionLog::sync_all_dirty() {
   return files_.sync_directory(dir_);
 }
 
-Result<void> PartitionLog::truncate_segment(Segment& segment, const RecoveryPoint& cut) {
-  if (segment.log_file() == nullptr) return {};
-  File& file = *segment.log_file();
-  if (const auto done = file.truncate(cut.position); !done) return done.error();
-  if (const auto synced = file.sync(); !synced) return synced.error();
-  // The index files are cut with the log, or entries of what is gone would come back to life.
+/// What is known of a segment whose file was cut at `cut`: the index files are cut with it, or
+/// entries of what is gone would come back to life.
+Result<void> PartitionLog::restore_segment(Segment& segment, const RecoveryPoint& cut) {
   const TrustedPart trusted{
       .bytes = cut.position, .end = cut.offset, .exact = true, .active = true};
   const std::uint32_t interval = config_.index_interval_bytes;
@@ -125,6 +124,19 @@ Result<void> PartitionLog::truncate_segment(Segment& segment, const RecoveryPoin
   if (restored && !*restored) restored = restore_from_headers(segment, trusted, interval);
   if (!restored) return restored.error();
   if (!*restored) return Errc::corrupt_file;
+  BatchScan first{*segment.log_file(), {0, cut.position}, protocol::kBatchHeaderBytes};
+  const auto batch = first.next();
+  if (batch && *batch && (*batch)->max_timestamp >= Timestamp{0})
+    segment.set_first_timestamp((*batch)->max_timestamp);
+  return {};
+}
+
+Result<void> PartitionLog::truncate_segment(Segment& segment, const RecoveryPoint& cut) {
+  if (segment.log_file() == nullptr) return {};
+  File& file = *segment.log_file();
+  if (const auto done = file.truncate(cut.position); !done) return done.error();
+  if (const auto synced = file.sync(); !synced) return synced.error();
+  if (const auto restored = restore_segment(segment, cut); !restored) return restored.error();
   for (const auto& index : {segment.open_index(files_, OpenMode::create),
                             segment.open_time_index(files_, OpenMode::create)}) {
     if (!index) return index.error();
@@ -134,10 +146,6 @@ Result<void> PartitionLog::truncate_segment(Segment& segment, const RecoveryPoin
       return emptied.error();
     }
   }
-  BatchScan first{file, {0, cut.position}, protocol::kBatchHeaderBytes};
-  const auto batch = first.next();
-  if (batch && *batch && (*batch)->max_timestamp >= Timestamp{0})
-    segment.set_first_timestamp((*batch)->max_timestamp);
   return {};
 }
 

@@ -159,6 +159,13 @@ class PosixFile final : public File {
     return (status.stx_ino * kMix + born) * kMix + static_cast<std::uint64_t>(generation);
   }
 
+  Result<void> allocate(std::uint64_t size) override {
+    // Gives its error instead of setting errno.
+    const int error = ::posix_fallocate(fd_.get(), 0, static_cast<off_t>(size));
+    if (error != 0) return ErrorInfo{error, boost::system::generic_category()};
+    return {};
+  }
+
   [[nodiscard]] std::optional<int> descriptor() const override { return fd_.get(); }
   [[nodiscard]] std::uint64_t cuts() const override { return cuts_; }
 
@@ -294,10 +301,11 @@ Result<void> PosixFiles::sync_directory(const Path& directory) {
   return {};
 }
 
-Result<std::uint64_t> PosixFiles::space_available(const Path& path) {
+Result<DiskSpace> PosixFiles::space(const Path& path) {
   struct statvfs status{};
   if (retried([&] { return ::statvfs(path.c_str(), &status); }) != 0) return last_error();
-  return static_cast<std::uint64_t>(status.f_bavail) * status.f_frsize;
+  const std::uint64_t block = status.f_frsize;
+  return DiskSpace{status.f_bavail * block, status.f_blocks * block};
 }
 
 Result<std::unique_ptr<DirectoryLock>> PosixFiles::lock_directory(const Path& directory) {

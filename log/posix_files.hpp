@@ -16,7 +16,7 @@ class PosixFiles final : public Files {
   Result<std::vector<DirectoryEntry>> list(const Path& directory) override;
   Result<bool> exists(const Path& path) override;
   Result<void> sync_directory(const Path& directory) override;
-  Result<std::uint64_t> space_available(const Path& path) override;
+  Result<DiskSpace> space(const Path& path) override;
   /// By `flock` on the file `.lock` in the directory, which stays there.
   Result<std::unique_ptr<DirectoryLock>> lock_directory(const Path& directory) override;
 };

@@ -117,16 +117,27 @@ void TailCache::trim(std::uint64_t bytes_max) {
   }
 }
 
+void TailCache::pop_back() {
+  while (chunks_.back().batches == 0) {
+    memory_bytes_ -= chunks_.back().capacity;
+    chunks_.pop_back();
+  }
+  --chunks_.back().batches;
+  entries_.pop_back();
+}
+
+void TailCache::drop_unwritten() {
+  if (written_ == entries_.size()) return;
+  while (entries_.size() > written_) pop_back();
+  unwritten_bytes_ = 0;
+  if (!chunks_.empty()) chunks_.back().used = chunks_.back().capacity;
+}
+
 void TailCache::truncate_to(Offset end) {
   ENSURE(written_ == entries_.size());
   bool dropped = false;
   while (!entries_.empty() && entries_.back().next > end) {
-    while (chunks_.back().batches == 0) {
-      memory_bytes_ -= chunks_.back().capacity;
-      chunks_.pop_back();
-    }
-    --chunks_.back().batches;
-    entries_.pop_back();
+    pop_back();
     dropped = true;
   }
   written_ = entries_.size();

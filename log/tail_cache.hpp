@@ -41,6 +41,8 @@ class TailCache {
   void trim(std::uint64_t bytes_max);
   /// Drops batches that reach past `end`. They must be written.
   void truncate_to(Offset end);
+  /// Drops the batches that are not written. No reader may have been given any of them.
+  void drop_unwritten();
   void clear();
   /// Memory held, used or not.
   [[nodiscard]] std::uint64_t memory_bytes() const { return memory_bytes_; }
@@ -60,6 +62,7 @@ class TailCache {
     std::size_t size = 0;
   };
 
+  void pop_back();
   [[nodiscard]] std::size_t first_reaching(Offset offset) const;
   void add_chunk(std::size_t batch_bytes);
 

@@ -44,7 +44,7 @@ PartitionReadResult read_one(Shard& shard, const PartitionRead& part, const Read
     return result;
   }
   result.leader_epoch = partition->leader_epoch();
-  if (partition->offline()) {
+  if (!partition->readable_at(part.offset)) {
     result.error = ErrorCode::kafka_storage_error;
     return result;
   }

@@ -16,6 +16,7 @@ ErrorCode coordinator_error(ErrorCode error) {
     case ErrorCode::not_enough_replicas:
     case ErrorCode::not_enough_replicas_after_append:
     case ErrorCode::request_timed_out:
+    case ErrorCode::policy_violation:  // no space: it may be tried again until there is some
       return ErrorCode::coordinator_not_available;
     case ErrorCode::not_leader_or_follower:
     case ErrorCode::kafka_storage_error:

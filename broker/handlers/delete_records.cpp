@@ -29,6 +29,7 @@ Deleted delete_up_to(Partition* partition, const Wanted& wanted) {
   } else if (to > high_watermark || to.value < 0) {
     deleted.error_code = ErrorCode::offset_out_of_range;
   } else if (const auto advanced = partition->log().advance_log_start(to); !advanced) {
+    partition->log_failed(advanced.error());
     deleted.error_code = to_wire(advanced.error());
   } else {
     deleted.low_watermark = partition->log().log_start().value;

@@ -51,7 +51,7 @@ void say(Found& found, Offset offset, LeaderEpoch epoch) {
 std::optional<log::TimeLookup> answer_or_plan(const Partition& partition, const Wanted& wanted,
                                               bool committed_only, Found& found) {
   const std::int32_t epoch = partition.leader_epoch().value;
-  if (partition.offline()) {
+  if (partition.log().state() == log::LogState::closed) {
     found.error_code = ErrorCode::kafka_storage_error;
   } else if (wanted.current_leader_epoch >= 0 && wanted.current_leader_epoch < epoch) {
     found.error_code = ErrorCode::fenced_leader_epoch;

@@ -5,6 +5,7 @@
 
 #include <atomic>
 
+#include "broker/errors.hpp"
 #include "broker/handlers/partitions.hpp"
 #include "broker/shard.hpp"
 #include "protocol/messages/produce.hpp"
@@ -97,7 +98,10 @@ void append(const ProducePtr& produce, Part& part, Shard& shard) {
   if (produce->acks == 0) return count_off(produce, shard);
   partition->when_committed(result.end, produce->deadline,
                             [produce, &answer, &shard](ErrorCode error) {
-                              if (error != ErrorCode::none) refuse(answer, error, {});
+                              std::string message;
+                              if (error == kNoSpace) message = shard.node().log_dir.refusal();
+                              if (error != ErrorCode::none)
+                                refuse(answer, error, std::move(message));
                               count_off(produce, shard);
                             });
 }

@@ -23,6 +23,12 @@ constexpr Setting kSettings[] = {
      "Files of logs that are kept open; others are opened when they are used. 0 takes three "
      "eighths "
      "of the descriptors that the process may have, and that is the most."},
+    {"storage.min.free", int64, "67108864", at_least(0), bytes, read_only, kUsed,
+     "Free bytes of a data directory's disk below which producers are refused, until there is room "
+     "again."},
+    {"storage.reserve.bytes", int64, "16777216", at_least(0), bytes, read_only, kUsed,
+     "Size of a file that is given up when half of storage.min.free is gone too, so that deleting "
+     "can still be written."},
     {"tail.cache.bytes", int64, "67108864", at_least(0), bytes, read_only, kUsed,
      "Memory of the broker for recently written batches, from which consumers at the end read."},
     {"response.queue.bytes.per.connection", int64, "67108864", at_least(1), bytes, read_only, kUsed,

@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "protocol/record/builder.hpp"
+#include "tests/support/clock.hpp"
 #include "tests/support/memory_files.hpp"
 
 namespace millrace::broker {
@@ -21,13 +22,16 @@ struct NoDamage final : log::DamageSink {
 struct Fixture {
   sim::MemoryFiles files;
   NoDamage sink;
+  sim::SimClock clock;
+  LogDirectory directory{files, clock, "/", {}};
   std::unique_ptr<Partition> partition;
 
   explicit Fixture(PartitionSettings settings = {}) {
     auto opened = log::PartitionLog::open(files, "t-0", settings.log, kNow, sink);
     REQUIRE(opened.has_value());
-    partition = std::make_unique<Partition>(TopicPartition{"t", PartitionIndex{0}}, TopicId{},
-                                            LeaderEpoch{3}, settings, std::move(opened->log));
+    partition =
+        std::make_unique<Partition>(TopicPartition{"t", PartitionIndex{0}}, TopicId{},
+                                    LeaderEpoch{3}, settings, std::move(opened->log), directory);
   }
   void sync() {
     partition->write();

@@ -18,6 +18,7 @@ config::BrokerConfig config_for(const Plan& plan) {
        fmt::format("{}", plan.checkpoint_interval.count())},
       {"log.retention.check.interval.ms", "700"},
       {"offsets.topic.num.partitions", fmt::format("{}", plan.offsets_partitions)},
+      {"storage.reserve.bytes", "4096"},
       {"group.min.session.timeout.ms", "500"},
       {"group.initial.rebalance.delay.ms", "50"},
   });

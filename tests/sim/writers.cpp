@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <algorithm>
 
 #include "clients/admin.hpp"
 #include "clients/producer.hpp"
@@ -60,7 +61,11 @@ bool Pen::write(clients::Producer& producer, const std::string& topic, Partition
     }
     broken_ = true;
     stage_.add(GaveUp{log, value, to_text(told.error())});
-    if (patient_) {
+    // Whom a full disk refuses is told so at once, however patient.
+    const auto& strikes = stage_.plan.strikes;
+    const bool full = told.error().broker_code == protocol::ErrorCode::policy_violation &&
+                      std::ranges::find(strikes, Blow::disk_full, &Strike::blow) != strikes.end();
+    if (patient_ && !full) {
       stage_.add(Failed{"gave up",
                         fmt::format("{} had time to deliver: {}", writer_, to_text(told.error()))});
     }

@@ -25,21 +25,11 @@ ErrorInfo os_error(int number) {
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, FileCall call) {
-  static constexpr std::array<std::string_view, kCallKinds> kNames{"open",
-                                                                   "read",
-                                                                   "write",
-                                                                   "sync",
-                                                                   "truncate",
-                                                                   "size",
-                                                                   "create_directories",
-                                                                   "rename",
-                                                                   "remove",
-                                                                   "remove_all",
-                                                                   "list",
-                                                                   "exists",
-                                                                   "sync_directory",
-                                                                   "space_available",
-                                                                   "lock_directory"};
+  // clang-format off
+  static constexpr std::array<std::string_view, kCallKinds> kNames{
+      "open", "read", "write", "sync", "truncate", "size", "create_directories", "rename", "remove",
+      "remove_all", "list", "exists", "sync_directory", "space", "allocate", "lock_directory"};
+  // clang-format on
   return out << kNames[static_cast<std::size_t>(call)];
 }
 
@@ -176,6 +166,17 @@ class MemoryFiles::Handle final : public log::File {
     return node_->cuts;
   }
 
+  Result<void> allocate(std::uint64_t size) override {
+    const std::scoped_lock lock{disk_->mutex};
+    if (const auto allowed = begin(FileCall::allocate); !allowed) return allowed.error();
+    if (!writable_) return os_error(EBADF);
+    Node::FileStep step{.position = node_->data.size()};
+    if (size > step.position) step.bytes.resize(size - step.position);
+    if (!take_space(step)) return os_error(ENOSPC);
+    if (!step.bytes.empty()) node_->take(std::move(step));
+    return {};
+  }
+
   Result<std::uint64_t> size() const override {
     disk_->announce(FileCall::size, path_);
     const std::scoped_lock lock{disk_->mutex};
@@ -288,6 +289,7 @@ Result<void> MemoryFiles::remove(const Path& path) {
   const auto node = disk_->find(path);
   if (!node) return {};
   if (!node->entries.empty()) return os_error(ENOTEMPTY);
+  if (disk_->space) *disk_->space += node->data.size();
   const auto parent = disk_->find(path.parent_path());
   parent->take(Node::DirectoryStep{.gone = path.filename().string()});
   return {};
@@ -336,11 +338,11 @@ Result<void> MemoryFiles::sync_directory(const Path& directory) {
   return {};
 }
 
-Result<std::uint64_t> MemoryFiles::space_available(const Path& path) {
+Result<log::DiskSpace> MemoryFiles::space(const Path& path) {
   const std::scoped_lock lock{disk_->mutex};
-  if (const auto allowed = disk_->call(FileCall::space_available); !allowed) return allowed.error();
+  if (const auto allowed = disk_->call(FileCall::space); !allowed) return allowed.error();
   if (!disk_->find(path)) return os_error(ENOENT);
-  return disk_->space.value_or(std::uint64_t{1} << 40);
+  return log::DiskSpace{disk_->space.value_or(1ULL << 40), 1ULL << 40};
 }
 
 Result<std::unique_ptr<log::DirectoryLock>> MemoryFiles::lock_directory(const Path& directory) {

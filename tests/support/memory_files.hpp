@@ -32,7 +32,8 @@ enum class FileCall : std::uint8_t {
   list,
   exists,
   sync_directory,
-  space_available,
+  space,
+  allocate,
   lock_directory,
 };
 std::ostream& operator<<(std::ostream& out, FileCall call);
@@ -58,7 +59,7 @@ class MemoryFiles final : public log::Files {
   Result<std::vector<log::DirectoryEntry>> list(const Path& directory) override;
   Result<bool> exists(const Path& path) override;
   Result<void> sync_directory(const Path& directory) override;
-  Result<std::uint64_t> space_available(const Path& path) override;
+  Result<log::DiskSpace> space(const Path& path) override;
   Result<std::unique_ptr<log::DirectoryLock>> lock_directory(const Path& directory) override;
 
   // -- The weather -------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ class MemoryFiles final : public log::Files {
   void lie_on_sync(bool lie);
 
   /// Bytes that files may still grow by; nothing (the default): without end. A write that does not
-  /// fit stores what fits and fails with ENOSPC.
+  /// fit stores what fits and fails with ENOSPC; a file that is removed gives its bytes back.
   void set_space(std::optional<std::uint64_t> bytes);
   /// The `nth` call from now (1: the next) fails with `error`; of `kind`, or of any kind. A failing
   /// write stores half of its bytes, a failing sync makes nothing durable. Later calls succeed.
