@@ -13,6 +13,11 @@
 #include "log/errc.hpp"
 
 namespace millrace::broker {
+namespace {
+
+constexpr auto kRecoveryLines = std::chrono::seconds{3};
+
+}  // namespace
 
 Broker::Broker(World world, config::BrokerConfig config)
     : node_{std::move(world), std::move(config)} {
@@ -59,6 +64,15 @@ std::optional<StartFailure> Broker::prepare_directory() {
   return std::nullopt;
 }
 
+/// A line every few seconds for whoever waits for a long recovery.
+void Broker::tell_recovery() {
+  node_.shards.front()->deadlines().after(kRecoveryLines, [this] {
+    if (recovered_) return;
+    spdlog::info("recovery: {}", node_.recovery.under_way());
+    tell_recovery();
+  });
+}
+
 net::Awaitable<std::optional<StartFailure>> Broker::start() {
   Shard& first = *node_.shards.front();
   auto preparation = [this] { return prepare_directory(); };
@@ -76,7 +90,17 @@ net::Awaitable<std::optional<StartFailure>> Broker::start() {
   for (const auto& shard : node_.shards) {
     shard->scheduler().post([target = shard.get()] { target->start(); });
   }
+  const Instant begin = first.now();
+  tell_recovery();
   co_await metadata_->publish_loaded();
+  recovered_ = true;
+  const auto totals = node_.recovery.totals();
+  if (totals.partitions > 0) {
+    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(first.now() - begin);
+    const bool good = totals.read_only == 0 && totals.not_opened == 0;
+    spdlog::log(good ? spdlog::level::info : spdlog::level::err, "recovery: {}",
+                node_.recovery.summary(took));
+  }
   server_->start();
   co_return std::nullopt;
 }

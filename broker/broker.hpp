@@ -42,6 +42,7 @@ class Broker {
 
  private:
   std::optional<StartFailure> prepare_directory();
+  void tell_recovery();
   /// Calls `work` on every shard at once; returns when all have called back.
   net::Awaitable<void> on_all_shards(void (Shard::*work)(net::Task));
 
@@ -50,6 +51,7 @@ class Broker {
   std::unique_ptr<MetadataService> metadata_;
   std::unique_ptr<Server> server_;
   std::vector<Server::Bound> bound_;
+  bool recovered_ = false;
 };
 
 }  // namespace millrace::broker

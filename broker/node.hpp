@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/log_directory.hpp"
+#include "broker/recovery_progress.hpp"
 #include "broker/settings.hpp"
 #include "broker/strangers.hpp"
 #include "config/broker_config.hpp"
@@ -51,6 +52,7 @@ struct Node {
   std::string cluster_id;
   std::filesystem::path data_dir;
   LogDirectory log_dir;
+  RecoveryProgress recovery;
   std::vector<std::unique_ptr<Shard>> shards;
   MetadataService* metadata = nullptr;  // lives on the first shard
 };

@@ -81,7 +81,14 @@ ProduceResult Partition::append_own(Bytes batch) {
 
 ProduceResult Partition::appended(Result<log::AppendInfo> info) {
   if (!info) {
-    return {.error = to_wire(info.error()), .message = info.error().message()};
+    auto message = info.error().message();
+    if (info.error() == log::Errc::read_only) {
+      message = "the files of " + name_.topic + "-" + std::to_string(name_.partition.value) +
+                " are damaged from offset " + std::to_string(log_->log_end().value) +
+                " on, so it is only read, up to there: restore them from a copy, or delete the "
+                "topic";
+    }
+    return {.error = to_wire(info.error()), .message = std::move(message)};
   }
   ProduceResult result;
   result.base_offset = info->base;

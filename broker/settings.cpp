@@ -116,6 +116,8 @@ PartitionSettings partition_settings(const config::BrokerConfig& config,
   if (topic.retention_bytes) {
     log.retention_bytes = static_cast<std::uint64_t>(*topic.retention_bytes);
   }
+  log.checkpoint_interval_bytes =
+      static_cast<std::uint64_t>(config.get_long("log.checkpoint.interval.bytes"));
   log.delete_old = topic.delete_old;
   log.compact = topic.compact;
   log.timestamp_type = topic.timestamp_type == config::TimestampType::log_append_time

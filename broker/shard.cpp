@@ -24,6 +24,8 @@ constexpr Timestamp kEndOfTime{std::numeric_limits<std::int64_t>::max()};
 /// Damage found while a log was opened, told to the operator with file and offset.
 class DamageLog final : public log::DamageSink {
  public:
+  explicit DamageLog(RecoveryProgress& progress) : progress_{progress} {}
+  void verified(std::uint64_t bytes) override { progress_.verified(bytes); }
   void damaged(const log::Damage& damage) override {
     spdlog::error(
         "log damage: {} at byte {}, offset {}: {}; {} bytes cannot be read{}", damage.file.string(),
@@ -33,6 +35,9 @@ class DamageLog final : public log::DamageSink {
               "the file from a copy, or delete the topic"
             : "; they were never acknowledged");
   }
+
+ private:
+  RecoveryProgress& progress_;
 };
 
 }  // namespace
@@ -83,6 +88,18 @@ void Shard::every(std::chrono::nanoseconds interval, void (Shard::*what)()) {
 std::shared_ptr<Partition> Shard::find(TopicId topic, PartitionIndex index) const {
   const auto found = partitions_.find(Place{topic, index});
   return found == partitions_.end() ? nullptr : found->second;
+}
+
+std::vector<std::shared_ptr<Partition>> Shard::partitions() const {
+  std::vector<std::shared_ptr<Partition>> all;
+  all.reserve(partitions_.size());
+  for (const auto& [place, partition] : partitions_) all.push_back(partition);
+  return all;
+}
+
+const std::string* Shard::unopened(TopicId topic, PartitionIndex index) const {
+  const auto found = unopened_.find(Place{topic, index});
+  return found == unopened_.end() ? nullptr : &found->second;
 }
 
 void Shard::adopt(replication::ImagePtr image, std::move_only_function<void()> done) {
@@ -136,6 +153,7 @@ void Shard::share_tail_cache() {
 
 void Shard::retire_missing(const replication::MetadataImage& image,
                            const std::shared_ptr<Opening>& opening) {
+  std::erase_if(unopened_, [&](const auto& item) { return !image.topic(item.first.topic); });
   std::vector<std::shared_ptr<Partition>> gone;
   std::erase_if(partitions_, [&](const auto& item) {
     if (image.topic(item.first.topic)) return false;
@@ -182,22 +200,28 @@ void Shard::remove_files(const std::shared_ptr<Partition>& partition,
 void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex index,
                            const std::shared_ptr<Opening>& opening) {
   ++opening->left;
+  node_.recovery.expect(1);
   const TopicPartition name{topic.name, index};
   const auto settings = settings_of(topic, index);
   const auto epoch = topic.partitions[static_cast<std::size_t>(index.value)].leader_epoch;
   const auto directory = node_.data_dir / fmt::format("{}", fmt::streamed(name));
   on_pool(
-      [&files = node_.world.files, directory, id = topic.id, config = settings.log, now = wall()] {
-        DamageLog sink;
+      [this, &files = node_.world.files, directory, id = topic.id, config = settings.log,
+       now = wall()] {
+        DamageLog sink{node_.recovery};
         return open_partition_log(files, directory, id, config, now, sink);
       },
       [this, name, id = topic.id, epoch, settings, opening](Result<log::OpenedLog> opened) {
         if (!opened) {
+          node_.recovery.not_opened();
+          unopened_[Place{id, name.partition}] =
+              fmt::format("the log could not be opened: {}", opened.error().message());
           spdlog::error(
               "{}: its log could not be opened: {}; the partition is offline until the "
               "cause is gone and the broker is started again",
               fmt::streamed(name), opened.error().message());
         } else if (image_->topic(id)) {  // not deleted meanwhile
+          node_.recovery.opened(opened->report, opened->log->state());
           if (opened->report.torn_bytes > 0) {
             spdlog::info("{}: {} bytes that a crash left unfinished were cut off",
                          fmt::streamed(name), opened->report.torn_bytes);
@@ -345,7 +369,9 @@ void Shard::delete_old(Timestamp purge_before) {
 void Shard::sync_stragglers() {
   for (const auto& [place, partition] : partitions_) {
     partition->sync_soon();
+    partition->log().checkpoint_if_idle();
     sync(partition);
+    checkpoint(partition);
   }
 }
 

@@ -49,6 +49,10 @@ class Shard {
 
   /// The partition, or null when it is not here (or not yet open).
   [[nodiscard]] std::shared_ptr<Partition> find(TopicId topic, PartitionIndex index) const;
+  /// All that are here, in no order.
+  [[nodiscard]] std::vector<std::shared_ptr<Partition>> partitions() const;
+  /// Why a partition that belongs here could not be opened; null when that is not the case.
+  [[nodiscard]] const std::string* unopened(TopicId topic, PartitionIndex index) const;
 
   /// Something was appended to `partition`: it is written at the end of this turn, together with
   /// all else that the turn brings, and then synced.
@@ -124,6 +128,7 @@ class Shard {
   net::TaskGroup stop_tasks_;
   replication::ImagePtr image_;
   std::unordered_map<Place, std::shared_ptr<Partition>, PlaceHash> partitions_;
+  std::unordered_map<Place, std::string, PlaceHash> unopened_;  // and why
   std::vector<std::shared_ptr<Partition>> turn_;  // appended to in this turn of the loop
   // Both in the order of arrival: what is done to all of them must not follow their addresses, or a
   // simulated run could not be replayed.

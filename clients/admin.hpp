@@ -124,6 +124,24 @@ struct ClusterDescription {
   friend bool operator==(const ClusterDescription&, const ClusterDescription&) = default;
 };
 
+/// One partition's files on one broker.
+struct LogDirectoryPartition {
+  std::int64_t bytes = 0;
+  std::int64_t offset_lag = 0;  ///< records that the replica is behind what is committed
+  friend bool operator==(const LogDirectoryPartition&, const LogDirectoryPartition&) = default;
+};
+
+struct LogDirectoryInfo {
+  BrokerId broker;
+  std::string path;
+  /// KAFKA_STORAGE_ERROR: it is offline, after a failed write or sync.
+  protocol::ErrorCode error = protocol::ErrorCode::none;
+  std::optional<std::int64_t> total_bytes;   ///< of its disk; old brokers do not tell
+  std::optional<std::int64_t> usable_bytes;  ///< likewise
+  std::map<TopicPartition, LogDirectoryPartition> partitions;
+  friend bool operator==(const LogDirectoryInfo&, const LogDirectoryInfo&) = default;
+};
+
 /// Administration. Every call returns when the cluster has answered or at `deadline`, having
 /// retried what is worth it. Used from the thread of `client`, which outlives it. Holds nothing.
 class Admin {
@@ -180,6 +198,8 @@ class Admin {
 
   // Cluster
   net::Awaitable<Outcome<ClusterDescription>> describe_cluster(Instant deadline);
+  /// The data directories of all brokers, with every partition in them.
+  net::Awaitable<Outcome<std::vector<LogDirectoryInfo>>> describe_log_directories(Instant deadline);
 
  private:
   Client& client_;

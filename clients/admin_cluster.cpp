@@ -133,4 +133,34 @@ net::Awaitable<Outcome<ClusterDescription>> Admin::describe_cluster(Instant dead
   co_return description;
 }
 
+net::Awaitable<Outcome<std::vector<LogDirectoryInfo>>> Admin::describe_log_directories(
+    Instant deadline) {
+  const auto cluster = co_await describe_cluster(deadline);
+  if (!cluster) co_return cluster.error();
+  std::vector<LogDirectoryInfo> directories;
+  for (const auto& broker : cluster->brokers) {
+    protocol::DescribeLogDirsRequest request;
+    const auto response = co_await client_.call_broker(broker.id, std::move(request), deadline);
+    if (!response) co_return response.error();
+    if (response->error_code != ErrorCode::none) {
+      co_return rejected(response->error_code,
+                         fmt::format("looking at the directories of broker {}", broker.id.value),
+                         "");
+    }
+    for (const auto& result : response->results) {
+      auto& directory = directories.emplace_back(LogDirectoryInfo{
+          .broker = broker.id, .path = result.log_dir, .error = result.error_code});
+      if (result.total_bytes >= 0) directory.total_bytes = result.total_bytes;
+      if (result.usable_bytes >= 0) directory.usable_bytes = result.usable_bytes;
+      for (const auto& topic : result.topics) {
+        for (const auto& partition : topic.partitions) {
+          const TopicPartition at{topic.name, PartitionIndex{partition.partition_index}};
+          directory.partitions[at] = {partition.partition_size, partition.offset_lag};
+        }
+      }
+    }
+  }
+  co_return directories;
+}
+
 }  // namespace millrace::clients

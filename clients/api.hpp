@@ -35,6 +35,7 @@ MILLRACE_CLIENT_API(DeleteRecords);
 MILLRACE_CLIENT_API(InitProducerId);
 MILLRACE_CLIENT_API(OffsetForLeaderEpoch);
 MILLRACE_CLIENT_API(DescribeConfigs);
+MILLRACE_CLIENT_API(DescribeLogDirs);
 MILLRACE_CLIENT_API(CreatePartitions);
 MILLRACE_CLIENT_API(DeleteGroups);
 MILLRACE_CLIENT_API(IncrementalAlterConfigs);

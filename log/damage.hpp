@@ -26,11 +26,14 @@ struct Damage {
   std::string what;  ///< "checksum of a batch is wrong", in plain words
 };
 
-/// Told of damage while a log is opened. Implemented by the owner, who logs and counts it.
+/// Told of damage, and of progress, while a log is opened. Implemented by the owner, who logs and
+/// counts it.
 class DamageSink {
  public:
   virtual ~DamageSink() = default;
   virtual void damaged(const Damage& damage) = 0;
+  /// So many more bytes of batches were found sound.
+  virtual void verified(std::uint64_t /*bytes*/) {}
 };
 
 }  // namespace millrace::log

@@ -341,6 +341,11 @@ std::optional<CheckpointWork> PartitionLog::take_checkpoint() {
   return work;
 }
 
+void PartitionLog::checkpoint_if_idle() {
+  if (std::exchange(idle_end_, log_end_) != log_end_) return;
+  rolled_ = rolled_ || recovery_point_.offset < log_end_;
+}
+
 void PartitionLog::checkpointed(const CheckpointWork& work, Result<void> result) {
   if (state_ == LogState::closed) return;
   ENSURE(checkpoint_out_);

@@ -140,6 +140,9 @@ class PartitionLog {
   void synced(const SyncWork& work, Result<void> result);
   /// Due when a segment was closed or enough was synced. Nothing otherwise, or while one is out.
   std::optional<CheckpointWork> take_checkpoint();
+  /// To be called once in a while: a log that nothing was appended to since the last call gets a
+  /// checkpoint at its end, so that recovery finds nothing to verify there.
+  void checkpoint_if_idle();
   /// Ends a `CheckpointWork`. A failure costs a longer recovery and nothing else.
   void checkpointed(const CheckpointWork& work, Result<void> result);
   /// `write`, `take_sync`, `run` and `synced` in one, for callers that may block.
@@ -333,6 +336,7 @@ class PartitionLog {
   bool point_may_be_ahead_ = false;
   bool new_files_ = false;  // created since the last take_sync
   bool rolled_ = false;     // since the last checkpoint
+  Offset idle_end_;         // the end, when `checkpoint_if_idle` last looked
   std::uint64_t unsynced_bytes_ = 0;
   std::uint64_t synced_since_checkpoint_ = 0;
   std::vector<std::shared_ptr<File>> dirty_;    // written since the last take_sync

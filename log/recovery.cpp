@@ -242,6 +242,7 @@ Result<std::optional<LogRecovery::Bad>> LogRecovery::verify(Segment& segment,
     segment.append(**batch, log_.config_.index_interval_bytes);
     segment.set_written();
     report_.scanned_bytes += (*batch)->size_bytes;
+    sink_.verified((*batch)->size_bytes);
   }
   if (scan.stopped().empty()) return std::optional<Bad>{};
   return std::optional{Bad{scan.position(), std::string{scan.stopped()}, false}};

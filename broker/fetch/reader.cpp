@@ -40,7 +40,9 @@ PartitionReadResult read_one(Shard& shard, const PartitionRead& part, const Read
   PartitionReadResult result;
   const auto partition = shard.find(part.topic, part.index);
   if (!partition || partition->retired()) {
-    result.error = ErrorCode::not_leader_or_follower;
+    result.error = shard.unopened(part.topic, part.index) != nullptr
+                       ? ErrorCode::kafka_storage_error
+                       : ErrorCode::not_leader_or_follower;
     return result;
   }
   result.leader_epoch = partition->leader_epoch();

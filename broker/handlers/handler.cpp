@@ -69,6 +69,7 @@ constexpr std::array kHandlers{
     entry<InitProducerId>(),
     entry<OffsetForLeaderEpoch>(),
     entry<DescribeConfigs>(),
+    entry<DescribeLogDirs>(),
     entry<CreatePartitions>(),
     entry<DeleteGroups>(),
     entry<IncrementalAlterConfigs>(),

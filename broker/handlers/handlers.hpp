@@ -36,6 +36,7 @@ MILLRACE_HANDLER(DeleteRecords, 0, 2);
 MILLRACE_HANDLER(InitProducerId, 0, 5);
 MILLRACE_HANDLER(OffsetForLeaderEpoch, 2, 4);
 MILLRACE_HANDLER(DescribeConfigs, 1, 4);
+MILLRACE_HANDLER(DescribeLogDirs, 0, 5);
 MILLRACE_HANDLER(CreatePartitions, 0, 3);
 MILLRACE_HANDLER(DeleteGroups, 0, 2);
 MILLRACE_HANDLER(IncrementalAlterConfigs, 0, 1);

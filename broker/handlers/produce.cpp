@@ -76,6 +76,10 @@ void refuse(PartitionAnswer& answer, ErrorCode error, std::string message) {
 void append(const ProducePtr& produce, Part& part, Shard& shard) {
   PartitionAnswer& answer = *part.answer;
   const auto partition = shard.find(part.topic, part.index);
+  if (const auto* const why = shard.unopened(part.topic, part.index)) {
+    refuse(answer, ErrorCode::kafka_storage_error, *why);
+    return count_off(produce, shard);
+  }
   if (!partition || partition->retired()) {
     refuse(answer, ErrorCode::not_leader_or_follower, "the partition is not open here");
     return count_off(produce, shard);

@@ -23,6 +23,10 @@ constexpr Setting kSettings[] = {
      "Files of logs that are kept open; others are opened when they are used. 0 takes three "
      "eighths "
      "of the descriptors that the process may have, and that is the most."},
+    {"log.checkpoint.interval.bytes", int64, "67108864", at_least(1048576), bytes, read_only, kUsed,
+     "Bytes of a partition behind which its recovery point is moved: what a start after a crash "
+     "verifies of it at most. That of an idle one is moved after "
+     "log.flush.offset.checkpoint.interval.ms."},
     {"storage.min.free", int64, "67108864", at_least(0), bytes, read_only, kUsed,
      "Free bytes of a data directory's disk below which producers are refused, until there is room "
      "again."},

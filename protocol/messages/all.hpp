@@ -9,6 +9,7 @@
 #include "protocol/messages/describe_cluster.hpp"
 #include "protocol/messages/describe_configs.hpp"
 #include "protocol/messages/describe_groups.hpp"
+#include "protocol/messages/describe_log_dirs.hpp"
 #include "protocol/messages/describe_topic_partitions.hpp"
 #include "protocol/messages/fetch.hpp"
 #include "protocol/messages/find_coordinator.hpp"
@@ -58,6 +59,7 @@ constexpr void for_each_api(Visit&& visit) {
   visit(ApiMessages<InitProducerIdRequest, InitProducerIdResponse>{});
   visit(ApiMessages<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>{});
   visit(ApiMessages<DescribeConfigsRequest, DescribeConfigsResponse>{});
+  visit(ApiMessages<DescribeLogDirsRequest, DescribeLogDirsResponse>{});
   visit(ApiMessages<CreatePartitionsRequest, CreatePartitionsResponse>{});
   visit(ApiMessages<DeleteGroupsRequest, DeleteGroupsResponse>{});
   visit(ApiMessages<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>{});

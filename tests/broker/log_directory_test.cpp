@@ -23,8 +23,7 @@ struct NoDamage final : log::DamageSink {
 
 std::vector<std::byte> batch(std::size_t value_bytes, std::int32_t sequence = -1) {
   protocol::BatchBuilder::Options options;
-  if (sequence >= 0)
-    options.producer = {ProducerId{7}, ProducerEpoch{0}, Sequence{sequence}};
+  if (sequence >= 0) options.producer = {ProducerId{7}, ProducerEpoch{0}, Sequence{sequence}};
   protocol::BatchBuilder builder{options};
   const std::string value(value_bytes, 'v');
   builder.add(Timestamp{1'700'000'000'000}, std::nullopt, as_bytes(value));
@@ -39,8 +38,8 @@ struct Fixture {
     auto opened = log::PartitionLog::open(files, "/data/" + name, {}, clock.wall(), sink);
     REQUIRE(opened.has_value());
     return std::make_unique<Partition>(TopicPartition{name, PartitionIndex{0}}, TopicId{},
-                                       LeaderEpoch{0}, PartitionSettings{},
-                                       std::move(opened->log), directory);
+                                       LeaderEpoch{0}, PartitionSettings{}, std::move(opened->log),
+                                       directory);
   }
   ErrorCode produce(Partition& partition, const std::vector<std::byte>& records) {
     return partition.produce(records, kVersion, clock.wall()).error;

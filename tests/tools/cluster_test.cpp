@@ -121,6 +121,28 @@ TEST_CASE("topics: made, listed, described, changed, grown and deleted", "[tools
   CHECK(broker.document_of({"topic", "list"}).as_array().size() == 1);
 }
 
+TEST_CASE("brokers: data directories are shown with room, partitions and sizes",
+          "[tools][cluster]") {
+  const DevBroker broker;
+  broker.out_of({"topic", "create", "a", "-p", "2"});
+  broker.out_of({"produce", "a", "-p", "1"}, "x\ny\n");
+  const auto directories = broker.document_of({"broker", "logdirs"}).as_array();
+  REQUIRE(directories.size() == 1);
+  const auto& directory = directories[0].as_object();
+  CHECK(directory.at("broker") == 1);
+  CHECK(directory.at("online") == true);
+  CHECK(directory.at("path").as_string().starts_with("/"));
+  CHECK(directory.at("usable_bytes").as_int64() > 0);
+  CHECK(directory.at("total_bytes").as_int64() > directory.at("usable_bytes").as_int64());
+  const auto& partitions = directory.at("partitions").as_array();
+  REQUIRE(partitions.size() == 2);
+  CHECK(partitions[0].at("topic") == "a");
+  CHECK(partitions[0].at("bytes") == 0);
+  CHECK(partitions[1].at("partition") == 1);
+  CHECK(partitions[1].at("bytes").as_int64() > 61);
+  CHECK(partitions[1].at("offset_lag") == 0);
+}
+
 TEST_CASE("topics: what is there or is not there is told by the exit code", "[tools][cluster]") {
   const DevBroker broker;
   broker.out_of({"topic", "create", "a"});

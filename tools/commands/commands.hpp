@@ -16,6 +16,7 @@ using Action = std::function<ExitCode(const Context&)>;
 
 void add_start(CLI::App& root, Action& action);
 void add_dev(CLI::App& root, Action& action);
+void add_broker(CLI::App& root, Action& action);
 void add_topic(CLI::App& root, Action& action);
 void add_produce(CLI::App& root, Action& action);
 void add_consume(CLI::App& root, Action& action);

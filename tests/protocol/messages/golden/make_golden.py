@@ -47,6 +47,7 @@ APIS = {
     "DescribeGroups": (0, 6), "ListGroups": (0, 5), "ApiVersions": (0, 4),
     "CreateTopics": (2, 7), "DeleteTopics": (1, 6), "DeleteRecords": (0, 2),
     "InitProducerId": (0, 5), "OffsetForLeaderEpoch": (2, 4), "DescribeConfigs": (1, 4),
+    "DescribeLogDirs": (0, 5),
     "CreatePartitions": (0, 3), "DeleteGroups": (0, 2), "IncrementalAlterConfigs": (0, 1),
     "DescribeCluster": (0, 2), "DescribeTopicPartitions": (0, 0),
 }
