@@ -64,6 +64,23 @@ std::optional<StartFailure> Broker::prepare_directory() {
   return std::nullopt;
 }
 
+/// Before recovery, which is when somebody may want to look.
+std::optional<StartFailure> Broker::serve_metrics() {
+  const auto address = node_.config.text("metrics.listen");
+  if (!address) return std::nullopt;
+  const auto at = config::parse_address("metrics.listen", *address);
+  if (!at) return StartFailure{at.error().text};
+  metrics_ = std::make_unique<MetricsEndpoint>(node_, *node_.shards.front());
+  const auto bound = metrics_->start({at->host, at->port});
+  if (!bound) {
+    metrics_.reset();
+    return StartFailure{
+        fmt::format("metrics.listen: cannot listen on {}: {}", *address, bound.error().message())};
+  }
+  spdlog::info("metrics are served on http://{}:{}/metrics", bound->host, bound->port);
+  return std::nullopt;
+}
+
 /// A line every few seconds for whoever waits for a long recovery.
 void Broker::tell_recovery() {
   node_.shards.front()->deadlines().after(kRecoveryLines, [this] {
@@ -90,6 +107,7 @@ net::Awaitable<std::optional<StartFailure>> Broker::start() {
   for (const auto& shard : node_.shards) {
     shard->scheduler().post([target = shard.get()] { target->start(); });
   }
+  if (auto failed = serve_metrics()) co_return failed;
   const Instant begin = first.now();
   tell_recovery();
   co_await metadata_->publish_loaded();
@@ -102,6 +120,7 @@ net::Awaitable<std::optional<StartFailure>> Broker::start() {
                 node_.recovery.summary(took));
   }
   server_->start();
+  if (metrics_) metrics_->set_ready();
   co_return std::nullopt;
 }
 
@@ -127,6 +146,7 @@ net::Awaitable<void> Broker::on_all_shards(void (Shard::*work)(net::Task)) {
 }
 
 net::Awaitable<void> Broker::stop() {
+  if (metrics_) co_await metrics_->stop();
   co_await server_->stop();
   co_await metadata_->refuse_changes();
   co_await on_all_shards(&Shard::drain);

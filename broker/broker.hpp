@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/data_directory.hpp"
+#include "broker/metrics/endpoint.hpp"
 #include "broker/node.hpp"
 #include "broker/server.hpp"
 #include "config/broker_config.hpp"
@@ -43,6 +44,7 @@ class Broker {
  private:
   std::optional<StartFailure> prepare_directory();
   void tell_recovery();
+  std::optional<StartFailure> serve_metrics();
   /// Calls `work` on every shard at once; returns when all have called back.
   net::Awaitable<void> on_all_shards(void (Shard::*work)(net::Task));
 
@@ -50,6 +52,7 @@ class Broker {
   std::unique_ptr<log::DirectoryLock> lock_;
   std::unique_ptr<MetadataService> metadata_;
   std::unique_ptr<Server> server_;
+  std::unique_ptr<MetricsEndpoint> metrics_;  // null: not asked for
   std::vector<Server::Bound> bound_;
   bool recovered_ = false;
 };

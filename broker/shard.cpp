@@ -355,6 +355,8 @@ void Shard::delete_old(Timestamp purge_before) {
     const auto deleted = log.apply_retention(wall(), partition->high_watermark());
     if (!deleted) partition->log_failed(deleted.error());
     if (deleted && deleted->segments > 0) {
+      retained_.segments += deleted->segments;
+      retained_.bytes += deleted->bytes;
       spdlog::info("{}: retention deleted {} segments of {} bytes",
                    fmt::streamed(partition->name()), deleted->segments, deleted->bytes);
     }

@@ -53,6 +53,14 @@ class Shard {
   [[nodiscard]] std::vector<std::shared_ptr<Partition>> partitions() const;
   /// Why a partition that belongs here could not be opened; null when that is not the case.
   [[nodiscard]] const std::string* unopened(TopicId topic, PartitionIndex index) const;
+  [[nodiscard]] std::size_t unopened_count() const { return unopened_.size(); }
+
+  /// What retention deleted since the start.
+  struct Retained {
+    std::uint64_t segments = 0;
+    std::uint64_t bytes = 0;
+  };
+  [[nodiscard]] const Retained& retained() const { return retained_; }
 
   /// Something was appended to `partition`: it is written at the end of this turn, together with
   /// all else that the turn brings, and then synced.
@@ -141,7 +149,8 @@ class Shard {
   net::Event pool_idle_;
   net::Event sessions_gone_;
   std::uint64_t tail_cache_share_ = 0;  // of each partition; shrinks as partitions are added
-  bool watching_space_ = false;         // a check is on its way through the pool
+  Retained retained_;
+  bool watching_space_ = false;  // a check is on its way through the pool
   std::uint64_t checks_without_room_ = 0;
   bool stopping_ = false;
 };

@@ -27,6 +27,7 @@ class Checker {
   void ranges();
   void superseded();
   void access();
+  void metrics();
 
  private:
   void report(Severity severity, std::string_view key, std::string message, std::string hint = "") {
@@ -165,6 +166,13 @@ void Checker::access() {
            "keep the listeners out of reach of those who may not");
 }
 
+void Checker::metrics() {
+  const auto address = config_.text("metrics.listen");
+  if (!address) return;
+  const auto parsed = parse_address("metrics.listen", *address);
+  if (!parsed) report(Severity::error, "metrics.listen", parsed.error().text);
+}
+
 }  // namespace
 
 void check_together(const BrokerConfig& config, std::vector<Problem>& problems) {
@@ -175,6 +183,7 @@ void check_together(const BrokerConfig& config, std::vector<Problem>& problems) 
   checker.ranges();
   checker.superseded();
   checker.access();
+  checker.metrics();
 }
 
 }  // namespace millrace::config

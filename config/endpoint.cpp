@@ -66,6 +66,17 @@ Checked<Endpoint> parse_endpoint(std::string_view setting, std::string_view text
   return endpoint;
 }
 
+Checked<Endpoint> parse_address(std::string_view setting, std::string_view text) {
+  const auto colon = std::min(text.rfind(':'), text.size());
+  const auto host = bare_host(text.substr(0, colon));
+  const auto port = parse_port(text.substr(std::min(colon + 1, text.size())));
+  if (!host || !port) {
+    return Refusal::because(fmt::format(
+        "{} cannot be '{}': an address is HOST:PORT, such as localhost:9644", setting, text));
+  }
+  return Endpoint{.name = {}, .host = std::string{*host}, .port = *port};
+}
+
 Checked<ProtocolMap> parse_protocol_map(std::string_view setting, std::string_view text) {
   constexpr std::string_view kProtocols[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
   ProtocolMap map;

@@ -24,6 +24,9 @@ std::ostream& operator<<(std::ostream& out, const Endpoint& endpoint);
 /// refusal.
 Checked<Endpoint> parse_endpoint(std::string_view setting, std::string_view text);
 
+/// Reads `localhost:9644`, `[::1]:9644` or `:9644`; the name stays empty.
+Checked<Endpoint> parse_address(std::string_view setting, std::string_view text);
+
 /// Listener name to security protocol, both in capitals.
 using ProtocolMap = std::map<std::string, std::string, std::less<>>;
 

@@ -428,6 +428,15 @@ std::uint64_t PartitionLog::cache_bytes() const {
   return cache_->memory_bytes();
 }
 
+std::uint64_t PartitionLog::index_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& segment : segments_) {
+    sum += segment->offsets().memory().capacity() * sizeof(OffsetEntry);
+    sum += segment->times().memory().capacity() * sizeof(TimeEntry);
+  }
+  return sum;
+}
+
 Offset PartitionLog::active_segment_base() const {
   return active().base();
 }

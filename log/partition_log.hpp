@@ -186,6 +186,8 @@ class PartitionLog {
   [[nodiscard]] std::uint64_t size_bytes() const;
   /// Bytes of the tail cache's memory, for the broker's bound over all partitions.
   [[nodiscard]] std::uint64_t cache_bytes() const;
+  /// Bytes of index entries that are in memory.
+  [[nodiscard]] std::uint64_t index_bytes() const;
   [[nodiscard]] std::size_t segments() const { return segments_.size(); }
   /// Base offset of the segment that is appended to.
   [[nodiscard]] Offset active_segment_base() const;

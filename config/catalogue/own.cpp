@@ -27,6 +27,9 @@ constexpr Setting kSettings[] = {
      "Bytes of a partition behind which its recovery point is moved: what a start after a crash "
      "verifies of it at most. That of an idle one is moved after "
      "log.flush.offset.checkpoint.interval.ms."},
+    {"metrics.listen", string, kNull, kAny, none, read_only, kUsed,
+     "Address HOST:PORT on which /metrics, in the text format of Prometheus, and /ready are served "
+     "over HTTP; unset, nowhere."},
     {"storage.min.free", int64, "67108864", at_least(0), bytes, read_only, kUsed,
      "Free bytes of a data directory's disk below which producers are refused, until there is room "
      "again."},
