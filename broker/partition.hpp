@@ -72,6 +72,13 @@ class Partition {
 
   /// True for the first to ask since the last `write`: the partition joins the turn's writes.
   bool join_turn() { return !std::exchange(in_turn_, true); }
+  /// True for the first to ask since it rested: the owner looks after it until it rests again.
+  bool join_busy() { return !std::exchange(busy_, true); }
+  /// Rests if nobody waits and nothing is unsynced, so that the owner need not look after it.
+  bool rest() {
+    const bool unsynced = !offline() && !retired_ && log_->synced_end() < log_->log_end();
+    return waiters_.empty() && !unsynced && std::exchange(busy_, false);
+  }
   /// Writes what was appended. The owner calls it once per turn of its loop. What finds no space is
   /// taken back, its producers are told so, and the partition goes on; any other error takes it
   /// offline, and the data directory with it.
@@ -146,6 +153,7 @@ class Partition {
   std::vector<std::shared_ptr<ReadWaiter>> readers_;
   std::size_t readers_live_ = 0;  // after the last prune; doubles as the mark for the next
   bool in_turn_ = false;          // something was appended since the last `write`
+  bool busy_ = false;
   std::size_t work_out_ = 0;
   std::move_only_function<void()> on_idle_;
   bool sync_wanted_ = false;

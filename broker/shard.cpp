@@ -253,6 +253,7 @@ void Shard::pool_work_done() {
 }
 
 void Shard::appended(const std::shared_ptr<Partition>& partition) {
+  if (partition->join_busy()) busy_.push_back(partition);
   if (!partition->join_turn()) return;
   const bool first = turn_.empty();
   turn_.push_back(partition);
@@ -316,10 +317,14 @@ void Shard::checkpoint(const std::shared_ptr<Partition>& partition) {
 }
 
 void Shard::expire_waiters() {
-  for (const auto& [place, partition] : partitions_) {
+  // Who is told of it may append to others.
+  const auto looked_at = std::exchange(busy_, {});
+  for (const auto& partition : looked_at) {
     partition->expire_waiters(now());
     if (!partition->settings().flush_sync) sync(partition);  // flush.ms may be due
   }
+  for (const auto& partition : looked_at)
+    if (!partition->rest()) busy_.push_back(partition);
 }
 
 void Shard::keep_house() {

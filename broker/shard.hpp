@@ -138,6 +138,8 @@ class Shard {
   std::unordered_map<Place, std::shared_ptr<Partition>, PlaceHash> partitions_;
   std::unordered_map<Place, std::string, PlaceHash> unopened_;  // and why
   std::vector<std::shared_ptr<Partition>> turn_;  // appended to in this turn of the loop
+  // Those that somebody waits for or that are not synced: of 50,000 idle ones nobody looks at any.
+  std::vector<std::shared_ptr<Partition>> busy_;
   // Both in the order of arrival: what is done to all of them must not follow their addresses, or a
   // simulated run could not be replayed.
   std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;

@@ -222,6 +222,23 @@ TEST_CASE("partition: retiring tells who waits and takes nothing any more", "[br
   CHECK(f.partition->produce(batch(), kVersion, kNow).error == ErrorCode::not_leader_or_follower);
 }
 
+TEST_CASE("partition: it is looked after while somebody waits or something is unsynced",
+          "[broker][partition]") {
+  Fixture f;
+  const auto result = f.partition->produce(batch(), kVersion, kNow);
+  CHECK(f.partition->join_busy());
+  CHECK_FALSE(f.partition->join_busy());
+  CHECK_FALSE(f.partition->rest());
+  f.sync();
+  // Somebody waits for more than there is.
+  f.partition->when_committed(result.end.next(), Instant::max(), [](ErrorCode) {});
+  CHECK_FALSE(f.partition->rest());
+  f.partition->produce(batch(), kVersion, kNow);
+  f.sync();
+  CHECK(f.partition->rest());
+  CHECK(f.partition->join_busy());
+}
+
 TEST_CASE("partition: its files are idle only when no work on them is out", "[broker][partition]") {
   Fixture f;
   bool idle = false;
