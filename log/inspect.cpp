@@ -20,6 +20,8 @@ constexpr std::array kBySuffix{NamedKind{kLogSuffix, FileKind::segment},
                                NamedKind{kTimeIndexSuffix, FileKind::time_index},
                                NamedKind{kSnapshotSuffix, FileKind::producer_snapshot}};
 constexpr std::array kByName{NamedKind{kLeaderEpochFile, FileKind::leader_epochs},
+                             NamedKind{kCleanerPointFile, FileKind::cleaner_point},
+                             NamedKind{kSwapListFile, FileKind::swap_list},
                              NamedKind{kLogStartFile, FileKind::log_start},
                              NamedKind{kRecoveryPointFile, FileKind::recovery_point},
                              NamedKind{kSyncPointFile, FileKind::sync_point}};
@@ -48,6 +50,10 @@ std::string_view to_string(FileKind kind) {
       return "log start";
     case FileKind::sync_point:
       return "sync point";
+    case FileKind::cleaner_point:
+      return "cleaner point";
+    case FileKind::swap_list:
+      return "compaction swap";
   }
   return "file";
 }
@@ -73,8 +79,15 @@ Result<std::shared_ptr<File>> Inspection::open(const Path& path) {
   return file;
 }
 
-bool Inspection::gaps_allowed() const {
-  return options_.gaps_allowed || (log_start_ && log_start_->has_gaps) || has(kCleanerPointFile);
+bool Inspection::gap_allowed_before(Offset base) {
+  if (options_.gaps_allowed && base < acknowledged()) return true;
+  if (has(kCleanerPointFile) && (!recovery_point_ || base <= recovery_point_->offset)) return true;
+  if (!log_start_ || !log_start_->has_gaps) return false;
+  // What is synced has its gaps on purpose; a broker may have synced more since.
+  if (base >= acknowledged())
+    if (const auto point = read_point<SyncPoint>(kSyncPointFile); point && *point)
+      sync_point_ = *point;
+  return base < acknowledged();
 }
 
 bool Inspection::has(std::string_view name) const {
@@ -150,6 +163,8 @@ Result<void> Inspection::inspect_all() {
     if (const auto done = inspect_snapshot(offset); !done) return done;
   }
   if (const auto done = inspect_leader_epochs(); !done) return done;
+  if (const auto done = inspect_cleaner_point(); !done) return done;
+  if (const auto done = inspect_swap_list(); !done) return done;
   if (const auto done = inspect_log_start(); !done) return done;
   if (const auto done = inspect_recovery_point(); !done) return done;
   return inspect_sync_point();
@@ -192,6 +207,10 @@ Result<void> Inspection::inspect_one(std::string_view name, FileKind kind) {
       return inspect_log_start();
     case FileKind::sync_point:
       return inspect_sync_point();
+    case FileKind::cleaner_point:
+      return inspect_cleaner_point();
+    case FileKind::swap_list:
+      return inspect_swap_list();
   }
   return {};
 }

@@ -32,6 +32,8 @@ enum class FileKind : std::uint8_t {
   recovery_point,
   log_start,
   sync_point,
+  cleaner_point,
+  swap_list,
 };
 [[nodiscard]] std::string_view to_string(FileKind kind);
 /// By its name; nothing for a file that is not one of the log's.
@@ -81,6 +83,8 @@ class InspectSink {
   virtual void point(const RecoveryPoint& point) = 0;
   virtual void point(const LogStart& point) = 0;
   virtual void point(const SyncPoint& point) = 0;
+  virtual void point(const CleanerPoint& point) = 0;
+  virtual void point(const SwapList& list) = 0;
   virtual void found(const Finding& finding) = 0;
   virtual void end(const FileVerdict& verdict) = 0;
   /// False: nobody listens any more, so stop.
@@ -92,8 +96,9 @@ struct InspectOptions {
   bool records = false;
   /// Look at .index and .timeindex alone.
   bool indexes_only = false;
-  /// Offsets may be missing, as in a compacted topic. The log's own word for it (`log-start`)
-  /// counts as well.
+  /// Offsets may be missing below the sync point, as in a compacted topic. The log's own word for
+  /// it
+  /// (`log-start`) counts as well.
   bool gaps_allowed = false;
   /// Most bytes that one batch may have when decompressed.
   std::size_t decompressed_bytes_max = std::size_t{128} << 20;

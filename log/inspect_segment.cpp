@@ -32,7 +32,7 @@ Result<void> Inspection::inspect_segment(Offset base, bool alone) {
   Open opened{*this, path, FileKind::segment, *size};
   if (!alone) {
     join(opened, base);
-    missing_indexes(opened, base);
+    missing_files(opened, base);
   }
   at_end_ = is_last(base);
   next_ = std::max(next_.value_or(base), base);
@@ -57,7 +57,7 @@ void Inspection::join(Open& open, Offset base) {
                 .what = "the segment begins below the end of the one before",
                 .meaning = meaning_of_loss(base)});
     unbroken_ = false;
-  } else if (!gaps_allowed()) {
+  } else if (!gap_allowed_before(base)) {
     open.found({.offset = *next_,
                 .what = offsets(*next_, base) + " are missing in front of the segment",
                 .meaning = meaning_of_loss(*next_)});
@@ -65,7 +65,11 @@ void Inspection::join(Open& open, Offset base) {
   }
 }
 
-void Inspection::missing_indexes(Open& open, Offset base) {
+void Inspection::missing_files(Open& open, Offset base) {
+  if (base == bases_.front() && !has(kLogStartFile))
+    open.found({.what = std::string{kLogStartFile} + " is missing",
+                .meaning = "the next start takes the first segment's beginning, so that deleted "
+                           "records may come back"});
   // Both exist from the first checkpoint on that reaches the segment.
   if (!recovery_point_ || recovery_point_->offset <= base) return;
   for (const std::string_view suffix : {kIndexSuffix, kTimeIndexSuffix}) {
@@ -155,7 +159,7 @@ void Inspection::look_at(Open& open, const ScannedBatch& where, const InspectedB
                 .offset = expected,
                 .what = "offsets go back",
                 .meaning = meaning_of_loss(expected)});
-  } else if (where.base > expected && !gaps_allowed()) {
+  } else if (where.base > expected && !gap_allowed_before(where.base)) {
     unbroken_ = false;
     open.found({.position = where.position,
                 .offset = expected,

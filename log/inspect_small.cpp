@@ -147,6 +147,44 @@ Result<void> Inspection::inspect_log_start() {
   return {};
 }
 
+Result<void> Inspection::inspect_cleaner_point() {
+  const Path path = dir_ / kCleanerPointFile;
+  const auto bytes = read_small(path);
+  if (!bytes) return bytes.error();
+  if (!*bytes) return {};
+  Open opened{*this, path, FileKind::cleaner_point, (*bytes)->size()};
+  const auto point = CleanerPoint::decode(**bytes);
+  if (!point) {
+    opened.found(
+        unreadable((*bytes)->size(), "no record is lost: the whole log is compacted once more"));
+    return {};
+  }
+  opened.count();
+  sink_.point(*point);
+  return {};
+}
+
+Result<void> Inspection::inspect_swap_list() {
+  const Path path = dir_ / kSwapListFile;
+  const auto bytes = read_small(path);
+  if (!bytes) return bytes.error();
+  if (!*bytes) return {};
+  Open opened{*this, path, FileKind::swap_list, (*bytes)->size()};
+  const auto list = SwapList::decode(**bytes);
+  if (!list) {
+    opened.found(unreadable((*bytes)->size(),
+                            "what compaction had decided is unknown; segments may be there twice"));
+    return {};
+  }
+  opened.count();
+  sink_.point(*list);
+  opened.found({.damage = false,
+                .what = "compacted segments take the place of others",
+                .meaning = "a broker does it now, or the next start does; until then segments may "
+                           "be there twice"});
+  return {};
+}
+
 Result<void> Inspection::inspect_sync_point() {
   const Path path = dir_ / kSyncPointFile;
   const auto bytes = read_small(path);

@@ -38,7 +38,7 @@ class Inspection {
   Result<std::uint64_t> pass_damage(Open& open, const File& file, std::uint64_t position,
                                     std::uint64_t size, std::string what);
   void join(Open& open, Offset base);
-  void missing_indexes(Open& open, Offset base);
+  void missing_files(Open& open, Offset base);
   void look_at(Open& open, const ScannedBatch& where, const InspectedBatch& batch);
   void read_records(Open& open, const InspectedBatch& batch);
   void learn(const protocol::BatchView& batch);
@@ -55,6 +55,8 @@ class Inspection {
   Result<void> inspect_recovery_point();
   Result<void> inspect_log_start();
   Result<void> inspect_sync_point();
+  Result<void> inspect_cleaner_point();
+  Result<void> inspect_swap_list();
   /// The contents of a small file; nothing when it is gone or has no such size.
   Result<std::optional<std::vector<std::byte>>> read_small(const Path& path);
   /// What a small file says; nothing when it is gone or damaged.
@@ -68,7 +70,7 @@ class Inspection {
   }
   void recovery_point_fits(Open& open, const RecoveryPoint& point);
 
-  [[nodiscard]] bool gaps_allowed() const;
+  [[nodiscard]] bool gap_allowed_before(Offset base);
   [[nodiscard]] bool has(std::string_view name) const;
   [[nodiscard]] bool is_last(Offset base) const;
   [[nodiscard]] Offset acknowledged() const;

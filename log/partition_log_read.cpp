@@ -77,7 +77,7 @@ TimeLookup PartitionLog::plan_find_by_time(Timestamp time, Offset limit) const {
       if (!stretch.time_index || segment->offsets().all_in_memory())
         stretch.start = segment->start_for_offset(files_, stretch.target);
       else if (const auto file = segment->open_index(files_, OpenMode::read_write))
-        stretch.start = {0, pinned(*file), segment->offsets().in_file()};
+        stretch.start = {.index = pinned(*file), .index_entries = segment->offsets().in_file()};
     }
     lookup.stretches_.push_back(std::move(stretch));
     // Its newest record is the answer if no other is; whatever follows is later.

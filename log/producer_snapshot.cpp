@@ -42,8 +42,10 @@ void put_entry(SmallFileWriter& file, ProducerId id, const ProducerEntry& entry)
 }
 
 bool take_batch(SmallFileReader& file, ProducerBatch& batch) {
-  return file.take(batch.last_sequence.value) && file.take(batch.last_offset.value) &&
-         file.take(batch.offset_delta) && file.take(batch.timestamp.value);
+  const bool whole = file.take(batch.last_sequence.value) && file.take(batch.last_offset.value) &&
+                     file.take(batch.offset_delta) && file.take(batch.timestamp.value);
+  return whole && batch.last_sequence.value >= 0 && batch.offset_delta >= 0 &&
+         batch.last_offset.value >= batch.offset_delta;
 }
 
 bool take_entry(SmallFileReader& file, ProducerId& id, ProducerEntry& entry) {
@@ -52,6 +54,7 @@ bool take_entry(SmallFileReader& file, ProducerId& id, ProducerEntry& entry) {
   if (!file.take(id.value) || !file.take(entry.epoch.value) || !file.take(coordinator_epoch) ||
       !file.take(start) || !file.take(entry.last_seen.value) || !file.take(entry.batch_count))
     return false;
+  if (id < ProducerId{0} || entry.last_seen < Timestamp{0}) return false;
   if (entry.batch_count > kProducerBatchesMax) return false;
   if (coordinator_epoch >= 0) entry.coordinator_epoch = coordinator_epoch;
   if (start >= 0) entry.transaction_start = Offset{start};

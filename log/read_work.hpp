@@ -34,7 +34,8 @@ struct ReadResult {
 
 /// Where in a segment a scan may begin: known already, or to be looked up in the index file.
 struct ScanStart {
-  std::uint64_t position = 0;         ///< of a batch at or before what is looked for
+  std::uint64_t position = 0;         ///< of a batch at or before what is looked for, by an entry
+  std::int32_t relative_offset = 0;   ///< the batch that the entry says is there
   std::shared_ptr<const File> index;  ///< set: refine `position` by the entries in this file
   std::uint64_t index_entries = 0;    ///< how many entries of it may be used
 };

@@ -89,6 +89,7 @@ ScanStart Segment::start_before(Files& files, Holds holds) {
   const auto behind = std::ranges::partition_point(memory, holds);
   if (behind != memory.begin()) {
     start.position = static_cast<std::uint64_t>(std::prev(behind)->position);
+    start.relative_offset = std::prev(behind)->relative_offset;
     return start;
   }
   if (offsets_.all_in_memory()) return start;
@@ -149,16 +150,21 @@ namespace {
 template <class Holds>
 std::uint64_t resolve_before(const ScanStart& start, const ScanFiles& files, Offset segment_base,
                              std::uint64_t end, Holds holds) {
-  if (!start.index) return start.position;
-  ENSURE(files.index != nullptr);
-  const auto entry = find_last_in_file<OffsetEntry>(*files.index, start.index_entries, holds);
-  if (!entry || entry->position < 0) return start.position;
-  const auto position = static_cast<std::uint64_t>(entry->position);
+  // Entries in memory may have come from a file as well.
+  OffsetEntry entry{start.relative_offset, static_cast<std::int32_t>(start.position)};
+  if (start.index) {
+    ENSURE(files.index != nullptr);
+    const auto found = find_last_in_file<OffsetEntry>(*files.index, start.index_entries, holds);
+    if (found) entry = *found;
+  }
+  if (entry.position <= 0) return 0;
+  const auto position = static_cast<std::uint64_t>(entry.position);
   BatchScan scan{files.log, {position, end}, protocol::kBatchHeaderBytes};
   const auto batch = scan.next();
+  if (!batch) return position;  // the scan that follows meets the same error and tells it
   const bool agrees =
-      batch && *batch && (*batch)->base == segment_base + OffsetDelta{entry->relative_offset};
-  return agrees ? position : start.position;
+      *batch && (*batch)->base == segment_base + OffsetDelta{entry.relative_offset};
+  return agrees ? position : 0;
 }
 
 }  // namespace

@@ -120,7 +120,7 @@ struct ScanFiles {
 };
 
 /// Byte at which a scan for `target` may begin, looked up in the index file if `start` says so. The
-/// entry found must agree with the batch it points at; otherwise the scan begins at the front.
+/// entry must agree with the batch it points at; otherwise the scan begins at the front.
 [[nodiscard]] std::uint64_t resolve(const ScanStart& start, const ScanFiles& files,
                                     Offset segment_base, Offset target, std::uint64_t end);
 [[nodiscard]] std::uint64_t resolve(const ScanStart& start, const FileSource& log,

@@ -17,7 +17,8 @@ Result<bool> read_headers(Segment& segment, const TrustedPart& trusted,
     const auto batch = scan.next();
     if (!batch) return {boost::system::in_place_error, batch.error()};
     if (!*batch) break;
-    if ((*batch)->base < segment.next()) return false;
+    if ((*batch)->base < segment.next() || (*batch)->base < segment.base()) return false;
+    if (segment.offset_out_of_reach((*batch)->last)) return false;
     segment.append(**batch, index_interval_bytes);
   }
   segment.set_written();

@@ -236,6 +236,26 @@ void DumpPrinter::point(const log::SyncPoint& point) {
   print(std::move(line));
 }
 
+void DumpPrinter::point(const log::CleanerPoint& point) {
+  if (!style_.contents) return;
+  auto line = row("point", 1);
+  line.number("first_dirty", point.first_dirty.value);
+  print(std::move(line));
+}
+
+void DumpPrinter::point(const log::SwapList& list) {
+  if (!style_.contents) return;
+  auto line = row("swap", 1);
+  boost::json::array outputs;
+  for (const auto& output : list.outputs)
+    outputs.push_back({{"base_offset", output.base.value}, {"bytes", output.bytes}});
+  boost::json::array sources;
+  for (const Offset source : list.sources) sources.push_back(source.value);
+  line.value("outputs", std::move(outputs));
+  line.value("sources", std::move(sources));
+  print(std::move(line));
+}
+
 void DumpPrinter::found(const log::Finding& finding) {
   const std::string_view type = finding.damage ? "damage" : "note";
   if (!style_.json) {

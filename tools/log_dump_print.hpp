@@ -37,6 +37,8 @@ class DumpPrinter final : public log::InspectSink {
   void point(const log::RecoveryPoint& point) override;
   void point(const log::LogStart& point) override;
   void point(const log::SyncPoint& point) override;
+  void point(const log::CleanerPoint& point) override;
+  void point(const log::SwapList& list) override;
   void found(const log::Finding& finding) override;
   void end(const log::FileVerdict& verdict) override;
   [[nodiscard]] bool wants_more() const override { return !failure_; }

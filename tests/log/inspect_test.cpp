@@ -25,6 +25,8 @@ class FoundList final : public InspectSink {
   void point(const RecoveryPoint&) override {}
   void point(const LogStart&) override {}
   void point(const SyncPoint&) override {}
+  void point(const CleanerPoint&) override {}
+  void point(const SwapList&) override {}
   void found(const Finding& finding) override { found_in[file_].push_back(finding); }
   void end(const FileVerdict& verdict) override { verdicts[file_] = verdict; }
 
@@ -170,6 +172,26 @@ TEST_CASE_METHOD(ClosedLog, "inspect: a hole between two batches is told", "[log
 
   inspect({.gaps_allowed = true});
   CHECK(found.verdicts[segment].sound());
+}
+
+TEST_CASE_METHOD(ClosedLog, "inspect: a gap is one on purpose only below the sync point",
+                 "[log][inspect]") {
+  const auto segment = name(bases().size() - 1, kLogSuffix);
+  auto bytes = files.contents(kDir / segment);
+  const auto behind = batch_of({.base_offset = Offset{183}});
+  bytes.insert(bytes.end(), behind.begin(), behind.end());
+  rewrite(segment, bytes);
+  inspect({.gaps_allowed = true});
+  REQUIRE_FALSE(found.verdicts[segment].sound());
+  CHECK(found.found_in[segment].front().what ==
+        "offsets 180 to 182 are missing between two batches");
+  rewrite("sync-point", SyncPoint{Offset{184}}.encode());
+  CHECK(inspect({.gaps_allowed = true}).damages == 0);
+}
+
+TEST_CASE_METHOD(ClosedLog, "inspect: a missing log-start is told", "[log][inspect]") {
+  files.erase(kDir / kLogStartFile);
+  CHECK(only_damage(name(0, kLogSuffix)).what == "log-start is missing");
 }
 
 TEST_CASE_METHOD(ClosedLog, "inspect: a missing segment is told by the one behind it",
@@ -393,6 +415,8 @@ TEST_CASE_METHOD(ClosedLog, "inspect: retention at work meanwhile is no damage",
     void point(const RecoveryPoint&) override {}
     void point(const LogStart&) override {}
     void point(const SyncPoint&) override {}
+    void point(const CleanerPoint&) override {}
+    void point(const SwapList&) override {}
     void found(const Finding& finding) override {
       CAPTURE(finding);
       CHECK_FALSE(finding.damage);

@@ -1,5 +1,8 @@
 #include "log/producer_state.hpp"
 
+#include <limits>
+
+#include "log/small_file.hpp"
 #include "tests/log/log_fixture.hpp"
 
 namespace millrace::log {
@@ -148,6 +151,42 @@ TEST_CASE("producer: a snapshot is read back, and any flipped bit refused", "[lo
     REQUIRE(ProducerState::decode(flipped).has_error());
     REQUIRE(ProducerState::decode(Bytes{bytes}.first(i)).has_error());
   }
+}
+
+TEST_CASE("producer snapshot: numbers that no broker writes are damage", "[log][producer_state]") {
+  const auto written = [](const ProducerEntry& entry, ProducerId id) {
+    // By hand, for the state itself would never get there.
+    SmallFileWriter file{0x4d505331};
+    file.put(std::uint32_t{1});
+    file.put(id.value);
+    file.put(entry.epoch.value);
+    file.put(std::int32_t{-1});
+    file.put(std::int64_t{-1});
+    file.put(entry.last_seen.value);
+    file.put(std::uint8_t{1});
+    file.put(entry.batches[0].last_sequence.value);
+    file.put(entry.batches[0].last_offset.value);
+    file.put(entry.batches[0].offset_delta);
+    file.put(entry.batches[0].timestamp.value);
+    return std::move(file).finish();
+  };
+  ProducerEntry entry;
+  entry.batch_count = 1;
+  entry.batches[0] = {Sequence{9}, Offset{9}, 9, Timestamp{5}};
+  REQUIRE(ProducerState::decode(written(entry, ProducerId{1})).has_value());
+  CHECK_FALSE(ProducerState::decode(written(entry, ProducerId{-1})).has_value());
+  auto changed = entry;
+  changed.last_seen = Timestamp{std::numeric_limits<std::int64_t>::min()};
+  CHECK_FALSE(ProducerState::decode(written(changed, ProducerId{1})).has_value());
+  changed = entry;
+  changed.batches[0].last_offset = Offset{8};
+  CHECK_FALSE(ProducerState::decode(written(changed, ProducerId{1})).has_value());
+  changed = entry;
+  changed.batches[0].last_sequence = Sequence{-1};
+  CHECK_FALSE(ProducerState::decode(written(changed, ProducerId{1})).has_value());
+  changed = entry;
+  changed.batches[0].offset_delta = -1;
+  CHECK_FALSE(ProducerState::decode(written(changed, ProducerId{1})).has_value());
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include <set>
 
 #include "log/file_names.hpp"
+#include "log/points.hpp"
+#include "log/sparse_index.hpp"
 #include "tests/log/log_fixture.hpp"
 
 namespace millrace::log {
@@ -255,6 +257,66 @@ TEST_CASE("recovery: missing or stale indexes are rebuilt", "[log][recovery]") {
       f.files.put(f.path(name), bytes);
     }
   }
+}
+
+TEST_CASE("recovery: a batch too far from its segment's base is damage, below the point too",
+          "[log][recovery]") {
+  LogConfig config = LogFixture::small_config();
+  config.compact = true;  // so that it is not a gap already
+  LogFixture f{config};
+  f.append();
+  REQUIRE(f.log->sync_now());
+  REQUIRE(f.log->close());
+  const Offset far{std::int64_t{5'000'000'000}};
+  const auto batch = batch_of({.base_offset = far});
+  f.files.put(f.path("00000000000000000000.log"), batch);
+  f.files.put(f.path(kRecoveryPointFile),
+              RecoveryPoint{far.next(), Offset{0}, batch.size()}.encode());
+  f.files.erase(f.path("00000000000000000000.index"));
+  f.open();
+  REQUIRE(f.damage.all.size() == 1);
+  CHECK(f.damage.all[0].what == "an offset is too far from its segment's");
+  CHECK(f.log->state() == LogState::read_only);
+}
+
+TEST_CASE("recovery: index entries of the active segment are believed only where batches agree",
+          "[log][recovery]") {
+  LogConfig config = LogFixture::small_config();
+  config.segment_bytes = 1 << 20;
+  LogFixture f{config};
+  f.fill(20);
+  const auto all = f.read_all(Offset{0});
+  REQUIRE(f.log->close());
+  const auto index = f.path("00000000000000000000.index");
+  auto entries = f.files.contents(index);
+  REQUIRE(entries.size() >= 3 * OffsetEntry::kBytes);
+  const auto change = [&](auto how) {
+    OffsetEntry entry = OffsetEntry::load(entries.data());
+    how(entry);
+    entry.store(entries.data());
+  };
+  SECTION("a position between two batches") {
+    change([](OffsetEntry& entry) { ++entry.position; });
+  }
+  SECTION("a position that is none") {
+    change([](OffsetEntry& entry) { entry.position = -5; });
+  }
+  SECTION("an offset below the segment's base") {
+    change([](OffsetEntry& entry) { entry.relative_offset = -3; });
+  }
+  SECTION("an offset that lies further on") {
+    change([](OffsetEntry& entry) { ++entry.relative_offset; });
+  }
+  f.files.put(index, entries);
+  f.open();
+  CHECK(f.damage.all.empty());
+  for (Offset from{0}; from < f.log->log_end(); from = from.next()) {
+    CAPTURE(from);
+    const auto got = f.log->read({from, f.log->log_end(), 1, true});
+    REQUIRE(got.has_value());
+    CHECK(got->next == Offset{from.value / 3 * 3 + 3});
+  }
+  CHECK(f.read_all(Offset{0}) == all);
 }
 
 TEST_CASE("recovery: a missing or damaged producer snapshot is made up for", "[log][recovery]") {
