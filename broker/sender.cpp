@@ -39,8 +39,8 @@ net::Awaitable<void> Sender::make_resident(const FileRange& step) {
   auto work = cold_reads_.before(step, [&step](Stretch stretch) {
     return step.file->is_resident(stretch.position, stretch.size);
   });
-  for (const Stretch& stretch : work.behind) {
-    pool_.submit([file = step.file, stretch] { file->let_go(stretch.position, stretch.size); });
+  for (const FileRange& past : work.behind) {
+    pool_.submit([past] { past.file->let_go(past.position, past.size); });
   }
   for (const Stretch& stretch : work.ahead) {
     pool_.submit([file = step.file, stretch] { file->bring_in(stretch.position, stretch.size); });

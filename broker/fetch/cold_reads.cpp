@@ -4,30 +4,39 @@
 
 namespace millrace::broker {
 
-ColdReads::Stream& ColdReads::stream_of(const FileRange& part) {
+/// Lets go what is left of a stream, and forgets it.
+void ColdReads::retire(std::vector<Stream>::iterator stream, ColdWork& work) {
+  if (const auto file = stream->file.lock()) {
+    for (const Stretch& stretch : stream->ours)
+      work.behind.push_back({file, stretch.position, stretch.size, 0});
+  }
+  std::swap(*stream, streams_.back());
+  streams_.pop_back();
+}
+
+ColdReads::Stream& ColdReads::stream_of(const FileRange& part, ColdWork& work) {
   ++uses_;
   for (Stream& stream : streams_) {
     if (stream.next != part.position || stream.file.lock() != part.file) continue;
     stream.used = uses_;
     return stream;
   }
-  if (streams_.size() < kStreamsMax) {
-    streams_.emplace_back();
-  } else {
-    std::ranges::swap(*std::ranges::min_element(streams_, {}, &Stream::used), streams_.back());
-  }
-  Stream& fresh = streams_.back();
-  fresh = {.file = part.file,
-           .next = part.position,
-           .ahead_until = part.position,
-           .ours = {},
-           .used = uses_};
-  return fresh;
+  if (streams_.size() == kStreamsMax)
+    retire(std::ranges::min_element(streams_, {}, &Stream::used), work);
+  streams_.push_back({.file = part.file,
+                      .next = part.position,
+                      .ahead_until = part.position,
+                      .ours = {},
+                      .used = uses_});
+  return streams_.back();
 }
 
 ColdWork ColdReads::before(const FileRange& part, const IsResident& is_resident) {
   ColdWork work;
-  Stream& stream = stream_of(part);
+  const auto oldest = std::ranges::min_element(streams_, {}, &Stream::used);
+  if (oldest != streams_.end() && uses_ - oldest->used > kIdleReads + 4 * streams_.size())
+    retire(oldest, work);
+  Stream& stream = stream_of(part, work);
   work.wait = !is_resident({part.position, part.size});
   if (work.wait && stream.ahead_until < part.end()) {
     const std::uint64_t from = std::max(stream.ahead_until, part.position);
@@ -48,7 +57,8 @@ ColdWork ColdReads::before(const FileRange& part, const IsResident& is_resident)
     stream.ahead_until = step.end();
   }
   while (!stream.ours.empty() && stream.ours.front().end() + kBehindBytes <= part.position) {
-    work.behind.push_back(stream.ours.front());
+    const Stretch& past = stream.ours.front();
+    work.behind.push_back({part.file, past.position, past.size, 0});
     stream.ours.pop_front();
   }
   return work;

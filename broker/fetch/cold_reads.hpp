@@ -25,9 +25,9 @@ struct Stretch {
 /// What to do about the page cache before a part of a file is sent.
 struct ColdWork {
   friend bool operator==(const ColdWork&, const ColdWork&) = default;
-  bool wait = false;            ///< the part itself is not in memory: bring it in, then send
-  std::vector<Stretch> ahead;   ///< bring these in meanwhile
-  std::vector<Stretch> behind;  ///< and let these go
+  bool wait = false;              ///< the part itself is not in memory: bring it in, then send
+  std::vector<Stretch> ahead;     ///< of the part's file: bring these in meanwhile
+  std::vector<FileRange> behind;  ///< of this or another file: let these go
 };
 
 /// Decides for one connection what its reads of files mean for the page cache, so that nobody's
@@ -36,7 +36,8 @@ struct ColdWork {
 ///
 /// Who reads on where the last part ended, and was found to read what is not in memory, is read
 /// ahead for, twice as far with each part up to the bound. What that brought in is let go again
-/// once the reader is well past it. What was in memory before stays, for somebody else may want it.
+/// once the reader is well past it, or has long not come back to that file. What was in memory
+/// before stays, for somebody else may want it.
 class ColdReads {
  public:
   /// Parts are sent, and cold data is read ahead, in pieces of this size.
@@ -46,6 +47,9 @@ class ColdReads {
   /// Files that a connection is known to read from in sequence. A further one takes the place of
   /// the one longest not read.
   static constexpr std::size_t kStreamsMax = 64;
+  /// Reads from elsewhere after which a file counts as read to its end, by one who reads one file
+  /// after the other; by one who reads several in turn, so many times more.
+  static constexpr std::uint64_t kIdleReads = 16;
 
   using IsResident = std::function<bool(Stretch)>;
 
@@ -65,7 +69,8 @@ class ColdReads {
     std::deque<Stretch> ours;  // brought in for this reader, oldest first
     std::uint64_t used = 0;
   };
-  Stream& stream_of(const FileRange& part);
+  Stream& stream_of(const FileRange& part, ColdWork& work);
+  void retire(std::vector<Stream>::iterator stream, ColdWork& work);
 
   std::uint64_t ahead_bytes_max_;
   std::vector<Stream> streams_;

@@ -33,13 +33,19 @@ struct World {
     };
     if (work.wait) take({position, size});
     for (const auto& stretch : work.ahead) take(stretch);
-    for (const auto& stretch : work.behind)
-      for (std::uint64_t at = stretch.position / kStep; at * kStep < stretch.end(); ++at)
+    for (const auto& past : work.behind) {
+      if (past.file != file) {
+        ++let_go_elsewhere;
+        continue;
+      }
+      for (std::uint64_t at = past.position / kStep; at * kStep < past.end(); ++at)
         cached.erase(at);
+    }
     return work;
   }
   std::shared_ptr<const FileSource> file = std::make_shared<EmptyFile>();
   std::set<std::uint64_t> cached;
+  std::uint64_t let_go_elsewhere = 0;
   ColdReads reads;
 };
 
@@ -118,6 +124,21 @@ TEST_CASE("cold reads: several files are followed at once, and a bounded number"
   (void)w.reads.before({w.file, 0, kStep, 0}, nothing_there);
   CHECK_FALSE(w.reads.before({files[1], 3 * kStep, kStep, 0}, nothing_there).ahead.empty());
   CHECK(w.reads.before({files[0], 3 * kStep, kStep, 0}, nothing_there).ahead.empty());
+}
+
+TEST_CASE("cold reads: what was kept of a file is let go when its reader has gone on to others",
+          "[broker][fetch]") {
+  World w{8 * kStep};
+  std::vector<std::shared_ptr<const FileSource>> read;  // stay alive, as in a log
+  std::uint64_t kept = 0;
+  for (int segment = 0; segment < 50; ++segment) {
+    w.cached.clear();
+    for (std::uint64_t i = 0; i < 16; ++i) w.read(i * kStep);
+    kept += w.cached.size();
+    read.push_back(std::exchange(w.file, std::make_shared<EmptyFile>()));
+  }
+  CHECK(w.let_go_elsewhere > kept * 45 / 50);
+  CHECK(w.let_go_elsewhere <= kept);
 }
 
 TEST_CASE("cold reads: a file that is gone is not held open", "[broker][fetch]") {

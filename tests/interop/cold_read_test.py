@@ -49,7 +49,7 @@ def drop_from_memory(files: list[Path]) -> None:
 
 class ColdRead(unittest.TestCase):
     def test_a_cold_reader_gets_everything_and_leaves_the_cache_as_it_was(self) -> None:
-        settings = {"num.partitions": "1", "log.segment.bytes": str(64 * MIB)}
+        settings = {"num.partitions": "1", "log.segment.bytes": str(16 * MIB)}
         sent = hashlib.sha256()
         with Broker(settings) as broker:
             for number in range(ROUNDS):
