@@ -20,7 +20,8 @@ constexpr auto kRecoveryLines = std::chrono::seconds{3};
 }  // namespace
 
 Broker::Broker(World world, config::BrokerConfig config)
-    : node_{std::move(world), std::move(config)} {
+    : node_{std::move(world), std::move(config)},
+      background_{node_.world.schedulers.front()->executor()} {
   for (std::size_t i = 0; i < node_.world.schedulers.size(); ++i) {
     node_.shards.push_back(std::make_unique<Shard>(node_, i, *node_.world.schedulers[i]));
   }
@@ -57,6 +58,10 @@ std::optional<StartFailure> Broker::prepare_directory() {
   node_.cluster_id = std::get<Identity>(identity).cluster_id;
   if (const auto swept = sweep_deleted(files, directory); !swept) {
     return fail("what is left of deleted topics could not be removed", swept.error());
+  }
+  node_.journals = std::make_unique<Journals>(files, directory / kJournalDirectory);
+  if (const auto loaded = node_.journals->load(); !loaded) {
+    return fail("its journals could not be read", loaded.error());
   }
   if (const auto loaded = metadata_->load(directory / kMetadataDirectory); !loaded) {
     return fail("the metadata log could not be read", loaded.error());
@@ -121,7 +126,23 @@ net::Awaitable<std::optional<StartFailure>> Broker::start() {
   }
   server_->start();
   if (metrics_) metrics_->set_ready();
+  background_.spawn(start_journals());
   co_return std::nullopt;
+}
+
+net::Awaitable<void> Broker::start_journals() {
+  Shard& first = *node_.shards.front();
+  auto begin = [this] {
+    return node_.journals->begin(node_.shards.size(), node_.settings.journal_bytes,
+                                 node_.world.rng);
+  };
+  auto prepared = co_await blocking(first.scheduler(), node_.world.pool, std::move(begin));
+  for (std::size_t i = 0; i < prepared.size(); ++i) {
+    auto& [files, life] = prepared[i];
+    auto journal = std::make_shared<log::Journal>(std::move(files.files), files.file_bytes, life);
+    Shard& shard = *node_.shards[i];
+    shard.scheduler().post([&shard, journal] { shard.start_journal(std::move(*journal)); });
+  }
 }
 
 net::Awaitable<void> Broker::on_all_shards(void (Shard::*work)(net::Task)) {
@@ -147,11 +168,17 @@ net::Awaitable<void> Broker::on_all_shards(void (Shard::*work)(net::Task)) {
 
 net::Awaitable<void> Broker::stop() {
   if (metrics_) co_await metrics_->stop();
+  co_await background_.join();
   co_await server_->stop();
   co_await metadata_->refuse_changes();
   co_await on_all_shards(&Shard::drain);
   co_await on_all_shards(&Shard::close_partitions);
   metadata_->close();
+  auto end = [this] {
+    node_.journals->end();
+    return true;
+  };
+  co_await blocking(node_.shards.front()->scheduler(), node_.world.pool, std::move(end));
 }
 
 }  // namespace millrace::broker

@@ -45,6 +45,8 @@ class Broker {
   std::optional<StartFailure> prepare_directory();
   void tell_recovery();
   std::optional<StartFailure> serve_metrics();
+  /// Nobody waits for it: until the journals are there, appends wait for their segments' syncs.
+  net::Awaitable<void> start_journals();
   /// Calls `work` on every shard at once; returns when all have called back.
   net::Awaitable<void> on_all_shards(void (Shard::*work)(net::Task));
 
@@ -55,6 +57,7 @@ class Broker {
   std::unique_ptr<MetricsEndpoint> metrics_;  // null: not asked for
   std::vector<Server::Bound> bound_;
   bool recovered_ = false;
+  net::TaskGroup background_;
 };
 
 }  // namespace millrace::broker

@@ -127,7 +127,8 @@ Result<std::filesystem::path> set_aside(log::Files& files, const std::filesystem
 
 Result<log::OpenedLog> open_partition_log(log::Files& files, const std::filesystem::path& directory,
                                           TopicId topic, const log::LogConfig& config,
-                                          Timestamp now, log::DamageSink& sink) {
+                                          Timestamp now, log::DamageSink& sink,
+                                          std::span<const log::JournalRun> journal) {
   const auto path = directory / kPartitionFile;
   const auto there = files.exists(path);
   if (!there) return there.error();
@@ -145,7 +146,7 @@ Result<log::OpenedLog> open_partition_log(log::Files& files, const std::filesyst
       if (auto removed = files.remove_all(*aside); !removed) return removed.error();
     }
   }
-  auto opened = log::PartitionLog::open(files, directory, config, now, sink);
+  auto opened = log::PartitionLog::open(files, directory, config, now, sink, journal);
   if (!opened || known) return opened;
   const std::string text = fmt::format("version: 0\ntopic_id: {}\n", topic.to_string());
   if (auto written = files.write_atomically(path, as_bytes(text)); !written) {

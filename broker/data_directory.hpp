@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -16,11 +17,13 @@
 ///     meta.properties            whose directory this is: cluster.id, node.id
 ///     .lock                      held while a broker uses it
 ///     __cluster_metadata-0/      the metadata log
+///     journal/                   recent small appends of all partitions; log/journal/format.hpp
 ///     <topic>-<partition>/       a partition; partition.metadata in it names the topic's id
 ///     <anything>-delete/         on its way out; removed at the next start
 namespace millrace::broker {
 
 inline constexpr std::string_view kMetadataDirectory = "__cluster_metadata-0";
+inline constexpr std::string_view kJournalDirectory = "journal";
 
 /// Why a broker did not start, in a sentence for whoever started it.
 struct StartFailure {
@@ -57,6 +60,7 @@ Result<std::filesystem::path> set_aside(log::Files& files, const std::filesystem
 /// same name left behind is thrown away first. Blocks.
 Result<log::OpenedLog> open_partition_log(log::Files& files, const std::filesystem::path& directory,
                                           TopicId topic, const log::LogConfig& config,
-                                          Timestamp now, log::DamageSink& sink);
+                                          Timestamp now, log::DamageSink& sink,
+                                          std::span<const log::JournalRun> journal = {});
 
 }  // namespace millrace::broker

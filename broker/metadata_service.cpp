@@ -69,8 +69,10 @@ Result<void> MetadataService::load(const std::filesystem::path& directory) {
   DamageCounter sink;
   const TopicPartition name{std::string{kMetadataTopic}, PartitionIndex{0}};
   const auto settings = metadata_settings();
-  auto opened = log::PartitionLog::open(node_.world.files, directory, settings.log,
-                                        node_.world.clock.wall(), sink);
+  const auto journal = node_.journals->left_over();
+  auto opened =
+      log::PartitionLog::open(node_.world.files, directory, settings.log, node_.world.clock.wall(),
+                              sink, journal->of({TopicId{}, PartitionIndex{0}}));
   if (!opened) return opened.error();
   if (sink.acknowledged_lost) return log::Errc::corrupt_file;
   log_ = std::make_shared<Partition>(name, TopicId{}, LeaderEpoch{0}, settings,
@@ -293,6 +295,7 @@ net::Awaitable<void> MetadataService::refuse_changes() {
 
 void MetadataService::close() {
   if (const auto closed = log_->log().close(); !closed) {
+    node_.journals->keep();
     spdlog::error("the metadata log could not be closed cleanly: {}", closed.error().message());
   }
 }

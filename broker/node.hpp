@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/journals.hpp"
 #include "broker/log_directory.hpp"
 #include "broker/recovery_progress.hpp"
 #include "broker/settings.hpp"
@@ -29,6 +30,12 @@ struct World {
   /// For work that waits for data from a disk, apart from the other, so that however much is read
   /// no sync waits behind it.
   net::BlockingPool& read_pool;
+  /// For writes to the journals alone, which acknowledgements wait for: nothing else may be ahead
+  /// of them.
+  net::BlockingPool& journal_pool;
+  /// Segments that a journal may leave unsynced, because each of them stays open; each shard has
+  /// its share.
+  std::size_t unsynced_files_max = std::numeric_limits<std::size_t>::max();
   std::vector<net::Scheduler*> schedulers;  // one per shard; the first also runs the controller
   /// Connections beyond this would take the descriptors that files of partitions need.
   std::int64_t connections_max = std::numeric_limits<std::int64_t>::max();
@@ -53,6 +60,7 @@ struct Node {
   std::filesystem::path data_dir;
   LogDirectory log_dir;
   RecoveryProgress recovery;
+  std::unique_ptr<Journals> journals;  // while the broker prepares its directory, set
   std::vector<std::unique_ptr<Shard>> shards;
   MetadataService* metadata = nullptr;  // lives on the first shard
 };

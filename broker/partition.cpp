@@ -120,7 +120,7 @@ void Partition::write() {
   in_turn_ = false;
   // Retention and DeleteRecords write too, so the log may have failed since the append.
   Result<void> written = log::Errc::failed;
-  if (!offline() && directory_.online()) written = log_->write();
+  if (!offline() && directory_.online()) written = log_->write_and_keep();
   if (!written && log::is_no_space(written.error())) written = take_back();
   directory_.landed(std::exchange(admitted_bytes_, 0));
   if (!written) {
@@ -154,8 +154,9 @@ void Partition::log_failed(const ErrorInfo& cause) {
 }
 
 std::optional<log::SyncWork> Partition::take_sync(Instant now) {
-  if (offline() || !directory_.online() || log_->synced_end() >= log_->written_end())
-    return std::nullopt;
+  if (offline() || !directory_.online()) return std::nullopt;
+  if (!log_->has_unsynced_files()) sync_wanted_ = false;
+  if (!log_->needs_sync() && !sync_wanted_) return std::nullopt;
   if (!unsynced_since_) unsynced_since_ = now;
   const bool due =
       settings_.flush_sync || sync_wanted_ ||
@@ -178,6 +179,18 @@ void Partition::synced(const log::SyncWork& work, Result<void> result) {
     fail_waiters(ErrorCode::kafka_storage_error);
     wake_readers();
   }
+}
+
+void Partition::journaled(Offset end, std::uint64_t generation) {
+  log_->journaled(end, generation);
+  if (!offline() && directory_.online()) advance();
+}
+
+void Partition::journal_failed(ErrorInfo error) {
+  log_->journal_failed(error);
+  log_failed(error);
+  fail_waiters(ErrorCode::kafka_storage_error);
+  wake_readers();
 }
 
 void Partition::advance() {

@@ -88,6 +88,10 @@ class Partition {
   /// The next sync to run on a pool thread, if there is something to sync and none under way.
   std::optional<log::SyncWork> take_sync(Instant now);
   void synced(const log::SyncWork& work, Result<void> result);
+  /// The journal made everything below `end` durable; see `log::PartitionLog::journaled`.
+  void journaled(Offset end, std::uint64_t generation);
+  /// The journal lost what it had taken: the partition is offline.
+  void journal_failed(ErrorInfo error);
   /// Syncs whatever is unsynced from the next `take_sync` on, whatever the flush mode says.
   void sync_soon() { sync_wanted_ = true; }
 

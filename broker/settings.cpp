@@ -88,6 +88,7 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
             .reserve = static_cast<std::uint64_t>(config.get_long("storage.reserve.bytes"))},
       tail_cache_bytes{config.get_long("tail.cache.bytes")},
       read_ahead_bytes{static_cast<std::uint64_t>(config.get_long("read.ahead.bytes"))},
+      journal_bytes{static_cast<std::uint64_t>(config.get_long("journal.bytes"))},
       retention_check_interval{ms(config, "log.retention.check.interval.ms")},
       checkpoint_interval{ms(config, "log.flush.offset.checkpoint.interval.ms")},
       groups{group_settings(config)} {

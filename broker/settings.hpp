@@ -33,6 +33,7 @@ struct BrokerSettings {
   SpaceLimits space;
   std::int64_t tail_cache_bytes;   // of all partitions together
   std::uint64_t read_ahead_bytes;  // per connection and file
+  std::uint64_t journal_bytes;     // 0: none
   std::chrono::milliseconds retention_check_interval;
   std::chrono::milliseconds checkpoint_interval;  // syncs of partitions that nobody waits for
   GroupSettings groups;

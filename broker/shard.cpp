@@ -61,6 +61,7 @@ Shard::Shard(Node& node, std::size_t index, net::Scheduler& scheduler)
       image_{std::make_shared<replication::MetadataImage>()},
       fetch_sessions_{std::make_unique<FetchSessions>(node.settings.fetch_sessions_max, index)},
       groups_{std::make_unique<GroupService>(*this)},
+      journal_{*this},
       pool_idle_{scheduler.executor()},
       sessions_gone_{scheduler.executor()} {}
 
@@ -163,6 +164,7 @@ void Shard::retire_missing(const replication::MetadataImage& image,
   for (const auto& partition : gone) {
     groups_->retire(*partition);
     partition->retire(ErrorCode::unknown_topic_or_partition);
+    journal_.forget(*partition);
     remove_files(partition, opening);
   }
 }
@@ -207,9 +209,10 @@ void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex 
   const auto directory = node_.data_dir / fmt::format("{}", fmt::streamed(name));
   on_pool(
       [this, &files = node_.world.files, directory, id = topic.id, config = settings.log,
-       now = wall()] {
+       now = wall(), journal = node_.journals->left_over(), index] {
         DamageLog sink{node_.recovery};
-        return open_partition_log(files, directory, id, config, now, sink);
+        return open_partition_log(files, directory, id, config, now, sink,
+                                  journal->of({id, index}));
       },
       [this, name, id = topic.id, epoch, settings, opening](Result<log::OpenedLog> opened) {
         if (!opened) {
@@ -220,11 +223,16 @@ void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex 
               "{}: its log could not be opened: {}; the partition is offline until the "
               "cause is gone and the broker is started again",
               fmt::streamed(name), opened.error().message());
+          node_.journals->keep();
         } else if (image_->topic(id)) {  // not deleted meanwhile
           node_.recovery.opened(opened->report, opened->log->state());
           if (opened->report.torn_bytes > 0) {
             spdlog::info("{}: {} bytes that a crash left unfinished were cut off",
                          fmt::streamed(name), opened->report.torn_bytes);
+          }
+          if (opened->report.journal_bytes > 0) {
+            spdlog::info("{}: {} bytes that were acknowledged came from the journal",
+                         fmt::streamed(name), opened->report.journal_bytes);
           }
           auto partition = std::make_shared<Partition>(name, id, epoch, settings,
                                                        std::move(opened->log), node_.log_dir);
@@ -233,18 +241,6 @@ void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex 
         }
         opening->one_less();
       });
-}
-
-template <class Work, class Then>
-void Shard::on_pool(Work work, Then then) {
-  ++pool_work_;
-  node_.world.pool.submit([this, work = std::move(work), then = std::move(then)]() mutable {
-    auto result = work();
-    scheduler_.post([this, result = std::move(result), then = std::move(then)]() mutable {
-      then(std::move(result));
-      pool_work_done();
-    });
-  });
 }
 
 void Shard::pool_work_done() {
@@ -273,11 +269,14 @@ void Shard::end_turn() {
     }
     sync(partition);
   }
+  journal_.flush();
 }
 
-/// While one sync is on its way the next group builds up: that is the batching window.
+/// While one write or sync is on its way the next group builds up: that is the batching window.
 void Shard::sync(const std::shared_ptr<Partition>& partition) {
   if (partition->retired()) return;
+  if (partition->settings().flush_sync) journal_.take(partition);
+  partition->log().trim_cache();
   auto work = partition->take_sync(now());
   if (!work) return;
   auto shared = std::make_shared<log::SyncWork>(std::move(*work));
@@ -291,8 +290,10 @@ void Shard::sync(const std::shared_ptr<Partition>& partition) {
                   fmt::streamed(partition->name()), result.error().message());
             }
             partition->synced(*shared, result);
+            journal_.settled(*partition);
             sync(partition);
             checkpoint(partition);
+            journal_.flush();
             partition->work_ended();
           });
 }
@@ -380,6 +381,7 @@ void Shard::sync_stragglers() {
     sync(partition);
     checkpoint(partition);
   }
+  journal_.flush();
 }
 
 void Shard::serve(std::unique_ptr<net::Connection> connection, std::string listener,
@@ -432,8 +434,9 @@ net::Awaitable<void> Shard::close_all(net::Task done) {
   for (const auto& [place, partition] : partitions_) {
     partition->retire(ErrorCode::not_leader_or_follower);
     on_pool([partition] { return partition->log().close(); },
-            [partition](const Result<void>& result) {
+            [this, partition](const Result<void>& result) {
               if (result) return;
+              node_.journals->keep();
               spdlog::error("{}: it could not be closed cleanly: {}",
                             fmt::streamed(partition->name()), result.error().message());
             });

@@ -10,6 +10,8 @@
 #include "broker/deadlines.hpp"
 #include "broker/node.hpp"
 #include "broker/partition.hpp"
+#include "broker/shard_journal.hpp"
+#include "log/journal/journal.hpp"
 #include "protocol/net/net.hpp"
 #include "replication/controller/image.hpp"
 
@@ -62,9 +64,29 @@ class Shard {
   };
   [[nodiscard]] const Retained& retained() const { return retained_; }
 
+  /// Small appends are made durable by `journal` from now on.
+  void start_journal(log::Journal journal) { journal_.start(std::move(journal)); }
+
   /// Something was appended to `partition`: it is written at the end of this turn, together with
   /// all else that the turn brings, and then synced.
   void appended(const std::shared_ptr<Partition>& partition);
+
+  /// Makes what `partition` has written durable, by the journal or by a sync of its segments, if
+  /// that is due and none is under way.
+  void sync(const std::shared_ptr<Partition>& partition);
+  /// Runs `work` on a thread of `pool` and `then(result)` back here; counted, so that a stop waits
+  /// for it.
+  template <class Work, class Then>
+  void on_pool(net::BlockingPool& pool, Work work, Then then) {
+    ++pool_work_;
+    pool.submit([this, work = std::move(work), then = std::move(then)]() mutable {
+      auto result = work();
+      scheduler_.post([this, result = std::move(result), then = std::move(then)]() mutable {
+        then(std::move(result));
+        pool_work_done();
+      });
+    });
+  }
 
   /// Readers of this shard's connections that wait for more; woken when the broker stops.
   /// `unpark` takes what `park` gave.
@@ -110,11 +132,11 @@ class Shard {
   net::Awaitable<void> drain_sessions(net::Task done);
   net::Awaitable<void> close_all(net::Task done);
   void end_turn();
-  void sync(const std::shared_ptr<Partition>& partition);
   void checkpoint(const std::shared_ptr<Partition>& partition);
-  /// Runs `work` on a pool thread and `then(result)` back here; counted, so that `stop` can wait.
   template <class Work, class Then>
-  void on_pool(Work work, Then then);
+  void on_pool(Work work, Then then) {
+    on_pool(node_.world.pool, std::move(work), std::move(then));
+  }
   void pool_work_done();
   net::Awaitable<void> run_session(std::uint64_t arrival, std::shared_ptr<Session> session,
                                    net::Task gone);
@@ -147,6 +169,7 @@ class Shard {
   std::uint64_t arrivals_ = 0;
   std::unique_ptr<FetchSessions> fetch_sessions_;
   std::unique_ptr<GroupService> groups_;
+  ShardJournal journal_;
   std::size_t pool_work_ = 0;  // on its way through the pool
   net::Event pool_idle_;
   net::Event sessions_gone_;

@@ -256,6 +256,10 @@ Result<std::shared_ptr<File>> BoundedFiles::open(const Path& path, OpenMode mode
   return std::shared_ptr<File>{handle};
 }
 
+Result<std::shared_ptr<File>> BoundedFiles::open_durable(const Path& path) {
+  return inner_.open_durable(path);
+}
+
 Result<void> BoundedFiles::create_directories(const Path& path) {
   return inner_.create_directories(path);
 }

@@ -26,6 +26,8 @@ class BoundedFiles final : public Files {
   ~BoundedFiles() override;
 
   Result<std::shared_ptr<File>> open(const Path& path, OpenMode mode) override;
+  /// Stays open; there are few of them.
+  Result<std::shared_ptr<File>> open_durable(const Path& path) override;
   Result<void> create_directories(const Path& path) override;
   Result<void> rename(const Path& from, const Path& to) override;
   Result<void> remove(const Path& path) override;

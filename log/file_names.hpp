@@ -25,6 +25,7 @@ inline constexpr std::string_view kCleanedSuffix = ".cleaned";
 inline constexpr std::string_view kRecoveryPointFile = "recovery-point";
 inline constexpr std::string_view kLogStartFile = "log-start";
 inline constexpr std::string_view kSyncPointFile = "sync-point";
+inline constexpr std::string_view kJournalFloorFile = "journal-floor";
 inline constexpr std::string_view kLeaderEpochFile = "leader-epoch-checkpoint";
 inline constexpr std::string_view kCleanerPointFile = "cleaner-point";
 inline constexpr std::string_view kSwapListFile = "compaction-swap";

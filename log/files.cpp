@@ -5,6 +5,36 @@
 #include "log/errc.hpp"
 
 namespace millrace::log {
+namespace {
+
+/// Makes each write durable by a sync of its own.
+class SyncedFile final : public File {
+ public:
+  explicit SyncedFile(std::shared_ptr<File> file) : file_{std::move(file)} {}
+  Result<std::size_t> read_at(MutableBytes into, std::uint64_t position) const override {
+    return file_->read_at(into, position);
+  }
+  Result<void> write_at(std::span<const Bytes> pieces, std::uint64_t position) override {
+    const auto written = file_->write_at(pieces, position);
+    if (!written) return written.error();
+    return file_->sync();
+  }
+  Result<void> sync() override { return {}; }
+  Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
+  Result<std::uint64_t> size() const override { return file_->size(); }
+  Result<void> allocate(std::uint64_t size) override { return file_->allocate(size); }
+
+ private:
+  std::shared_ptr<File> file_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<File>> Files::open_durable(const Path& path) {
+  auto file = open(path, OpenMode::read_write);
+  if (!file) return file.error();
+  return std::shared_ptr<File>{std::make_shared<SyncedFile>(std::move(*file))};
+}
 
 std::shared_ptr<const File> pinned(const std::shared_ptr<File>& file) {
   auto pin = file->pin();

@@ -84,6 +84,11 @@ class Files {
   using Path = std::filesystem::path;
   virtual ~Files() = default;
   virtual Result<std::shared_ptr<File>> open(const Path& path, OpenMode mode) = 0;
+  /// An existing file whose writes are on stable storage when `write_at` returns, so that `sync`
+  /// has nothing to do. Positions and sizes of writes are whole blocks of 4096 bytes, in memory
+  /// that begins at such a boundary. They cost least where they neither extend the file nor touch
+  /// blocks that were never written. This form writes and syncs.
+  virtual Result<std::shared_ptr<File>> open_durable(const Path& path);
   /// Durable only after `sync_directory` of the parent, like `rename` and `remove`.
   virtual Result<void> create_directories(const Path& path) = 0;
   /// Replaces `to` if it exists, as one step: after a crash either the old or the new one is there.

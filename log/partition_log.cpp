@@ -57,10 +57,10 @@ PartitionLog::~PartitionLog() {
 }
 
 Result<OpenedLog> PartitionLog::open(Files& files, Path dir, LogConfig config, Timestamp now,
-                                     DamageSink& sink) {
+                                     DamageSink& sink, std::span<const JournalRun> journal) {
   OpenedLog opened;
   opened.log.reset(new PartitionLog(files, std::move(dir), config, now));
-  const auto report = LogRecovery{*opened.log, sink}.run();
+  const auto report = LogRecovery{*opened.log, sink, journal}.run();
   if (!report) return report.error();
   opened.report = *report;
   return opened;
@@ -187,6 +187,12 @@ Result<AppendInfo> PartitionLog::append_as_is(Bytes run) {
 }
 
 Result<void> PartitionLog::write() {
+  const auto written = write_and_keep();
+  trim_cache();
+  return written;
+}
+
+Result<void> PartitionLog::write_and_keep() {
   if (state_ == LogState::read_only) return {};  // nothing can have been appended
   if (const auto ready = ready_to_append(); !ready) return ready.error();
   if (cache_->unwritten_bytes() == 0) return {};
@@ -202,8 +208,11 @@ Result<void> PartitionLog::write() {
     written_end_ = std::max(written_end_, segments_[i]->next());
   }
   written_end_ = log_end_;
-  cache_->trim(config_.tail_cache_bytes);
   return {};
+}
+
+void PartitionLog::trim_cache() {
+  cache_->trim(config_.tail_cache_bytes);
 }
 
 Result<void> PartitionLog::write_segment(Segment& segment) {
@@ -242,7 +251,7 @@ std::optional<SyncWork> PartitionLog::take_sync() {
   work.sync_point_ = sync_point_;
   work.fence_ = fence_;
   work.generation_ = fence_->generation;
-  work.end_ = written_end_;
+  work.end_ = sync_out_end_ = written_end_;
   work.holds_gap_ = unsynced_gap_.has_value();
   if (unsynced_gap_ && *unsynced_gap_ < written_end_) unsynced_gap_.reset();
   syncing_ = work.dirty_;
@@ -264,7 +273,9 @@ void PartitionLog::synced(const SyncWork& work, Result<void> result) {
   }
   if (work.generation_ != fence_->generation) return;
   if (state_ != LogState::writable && state_ != LogState::full) return;
+  files_synced_end_ = std::max(files_synced_end_, work.end_);
   synced_end_ = std::max(synced_end_, work.end_);
+  journal_next_ = std::max(journal_next_, synced_end_);
   if (point) point_ready_ = point;
 }
 
@@ -311,7 +322,7 @@ Result<void> PartitionLog::add_index_writes(CheckpointWork& work) {
 
 std::optional<CheckpointWork> PartitionLog::take_checkpoint() {
   if (checkpoint_out_ || state_ != LogState::writable) return std::nullopt;
-  if (!point_ready_ && checkpoint_due() && !sync_out_ && synced_end_ == log_end_)
+  if (!point_ready_ && checkpoint_due() && !sync_out_ && files_synced_end_ == log_end_)
     point_ready_ = point_at_end();
   if (!point_ready_) return std::nullopt;
   CheckpointWork work;

@@ -16,6 +16,7 @@
 #include "log/damage.hpp"
 #include "log/errc.hpp"
 #include "log/files.hpp"
+#include "log/journal/journal_recovery.hpp"
 #include "log/leader_epochs.hpp"
 #include "log/points.hpp"
 #include "log/producer_snapshots.hpp"
@@ -59,12 +60,21 @@ struct RecoveryReport {
   std::uint64_t torn_bytes = 0;     ///< cut off the tail: writes that a crash left unfinished
   std::uint32_t damages = 0;        ///< calls to the sink
   std::uint32_t indexes_rebuilt = 0;
-  bool producers_rebuilt = false;  ///< no snapshot could be used; the whole log was read
+  bool producers_rebuilt = false;   ///< no snapshot could be used; the whole log was read
+  std::uint64_t journal_bytes = 0;  ///< appended from the journal, which had more than the segments
 };
 
 struct OpenedLog {
   std::unique_ptr<PartitionLog> log;
   RecoveryReport report;
+};
+
+/// Batches that are written to a segment and that neither a journal nor a sync has made durable.
+struct Unjournaled {
+  Offset base;  ///< the log up to here is durable, or in the journal and on its way
+  Offset end;
+  std::uint64_t generation = 0;  ///< for `PartitionLog::journaled`
+  BytesChain batches;
 };
 
 /// What retention deleted.
@@ -93,10 +103,22 @@ struct RetentionReport {
 ///     on a pool thread: result = work->run();
 ///     back on the owner: log.checkpointed(*work, result);
 ///
-/// Three ends are never mixed: log_end() >= written_end() >= synced_end(). A failed write or sync
-/// makes the log `failed` for good: `synced_end()` never moves again, so nothing later is ever
-/// acknowledged, and nothing is retried. The one exception is a write that finds no space: what it
-/// did not write was promised to nobody, so the owner may take it back and go on (`retract`).
+/// A small append is made durable faster by a journal that many logs share (journal/journal.hpp):
+///
+///   log.write_and_keep()
+///   if (auto batches = log.unjournaled())                instead of take_sync; nothing: sync
+///     position = journal.add(batches); log.journal_took(batches->end, position)
+///   once that is durable: log.journaled(end, generation)
+///   log.trim_cache()
+///
+/// and its segments are synced later, by take_sync, at the latest when the journal wants its space
+/// back.
+///
+/// Four ends are never mixed: log_end() >= written_end() >= synced_end() >= files_synced_end(). A
+/// failed write or sync makes the log `failed` for good: `synced_end()` never moves again, so
+/// nothing later is ever acknowledged, and nothing is retried. The one exception is a write that
+/// finds no space: what it did not write was promised to nobody, so the owner may take it back and
+/// go on (`retract`).
 class PartitionLog {
  public:
   using Path = std::filesystem::path;
@@ -105,10 +127,11 @@ class PartitionLog {
   /// recovery point is taken as it is, what follows is verified batch by batch. A torn tail is cut.
   /// Other damage goes to `sink`; if acknowledged records may be missing the log is `read_only` and
   /// ends at the damage, and the files are left as they are. Missing or stale indexes and producer
-  /// snapshots are rebuilt. Blocks; may run on a pool thread before the owner takes the log.
-  /// Fails when the file system does.
+  /// snapshots are rebuilt. What `journal` has for this log and the segments lack is appended and
+  /// synced. Blocks; may run on a pool thread before the owner takes the log. Fails when the file
+  /// system does.
   static Result<OpenedLog> open(Files& files, Path dir, LogConfig config, Timestamp now,
-                                DamageSink& sink);
+                                DamageSink& sink, std::span<const JournalRun> journal = {});
   ~PartitionLog();
   PartitionLog(const PartitionLog&) = delete;
   PartitionLog& operator=(const PartitionLog&) = delete;
@@ -133,6 +156,21 @@ class PartitionLog {
   /// Durable when it returns: blocks for a sync, for reads, and for a checkpoint that is under way.
   /// An error makes the log `failed`.
   Result<void> retract();
+  /// The same, but what was written stays in the tail cache until `trim_cache`, for a journal to
+  /// copy.
+  Result<void> write_and_keep();
+  /// Brings the tail cache back to its bound.
+  void trim_cache();
+
+  /// What a journal may make durable now. Nothing when there is none, when a sync that is out is
+  /// needed first, or when it is not in memory any more: then `take_sync` is the way.
+  [[nodiscard]] std::optional<Unjournaled> unjournaled() const;
+  /// A journal has taken everything below `end`; it is not durable yet.
+  void journal_took(Offset end, JournalPosition at);
+  /// A journal made everything below `end` durable. Of an older generation: changes nothing.
+  void journaled(Offset end, std::uint64_t generation);
+  /// A journal could not write what it had taken: the log is `failed`.
+  void journal_failed(ErrorInfo error);
 
   /// All files written since the last take. Nothing when there is none, or while one is out.
   std::optional<SyncWork> take_sync();
@@ -176,8 +214,14 @@ class PartitionLog {
   /// Next offset to be given, what is only buffered included.
   [[nodiscard]] Offset log_end() const { return log_end_; }
   [[nodiscard]] Offset written_end() const { return written_end_; }
-  /// Everything below is on stable storage.
+  /// Everything below is on stable storage, in the segments or in a journal.
   [[nodiscard]] Offset synced_end() const { return synced_end_; }
+  /// Everything below is on stable storage in the segments.
+  [[nodiscard]] Offset files_synced_end() const { return files_synced_end_; }
+  /// There is something that neither a sync nor a journal that is under way makes durable.
+  [[nodiscard]] bool needs_sync() const;
+  /// Segments were written and not synced since.
+  [[nodiscard]] bool has_unsynced_files() const { return !dirty_.empty() || sync_out_; }
   /// Where recovery would begin to scan.
   [[nodiscard]] Offset recovery_point() const { return recovery_point_.offset; }
   /// Bytes appended that `write()` has not written yet.
@@ -287,6 +331,7 @@ class PartitionLog {
   [[nodiscard]] std::size_t segment_of(Offset offset) const;
 
   void supersede_work();
+  Result<void> leave_journal();
   Result<RecoveryPoint> find_cut(Segment& segment, Offset end) const;
   Result<void> save_sync_point(Offset offset);
   Result<void> lower_points(const RecoveryPoint& to);
@@ -306,7 +351,7 @@ class PartitionLog {
   void settle_at(Offset end);
   Result<void> save_log_start(Offset start, bool has_gaps);
   [[nodiscard]] bool too_old(const Segment& segment, Timestamp now) const;
-  Result<void> delete_front(std::size_t count, Timestamp now, Offset high_watermark);
+  Result<void> delete_front(std::size_t count, Timestamp now);
 
   Files& files_;
   Path dir_;
@@ -314,11 +359,16 @@ class PartitionLog {
   LogState state_ = LogState::writable;
   Timestamp now_;  // the latest that the owner told
 
-  // log_start_ <= log_end_; recovery_point_.offset <= synced_end_ <= written_end_ <= log_end_
+  // log_start_ <= log_end_;
+  // recovery_point_.offset <= files_synced_end_ <= synced_end_ <= written_end_ <= log_end_
   Offset log_start_;
   Offset log_end_;
   Offset written_end_;
   Offset synced_end_;
+  Offset files_synced_end_;
+  Offset
+      journal_next_;  // synced_end_ <= journal_next_: up to here a journal took it, or it is synced
+  std::optional<JournalPosition> journal_mark_;  // newest entry of this log
   RecoveryPoint recovery_point_;
   bool has_gaps_ = false;  // batches were appended with gaps somewhere in this log's life
   // Behind the newest of the gaps that are not synced, or that no durable sync point lies behind.
@@ -333,6 +383,7 @@ class PartitionLog {
   std::shared_ptr<File> sync_point_;
   std::shared_ptr<WorkFence> fence_;
   bool sync_out_ = false;
+  Offset sync_out_end_;
   bool checkpoint_out_ = false;
   // A checkpoint was handed out and not reported as done: the recovery point on disk may be its.
   bool point_may_be_ahead_ = false;

@@ -62,7 +62,7 @@ CompactionPlan PartitionLog::plan_compaction(Timestamp now, Offset high_watermar
   now_ = std::max(now_, now);
   roll_if_overdue(now);
   const auto segments = compactable();
-  const Offset limit = std::min({last_stable_offset(high_watermark), synced_end_});
+  const Offset limit = std::min({last_stable_offset(high_watermark), files_synced_end_});
   return log::plan_compaction(segments, std::max(first_dirty_, log_start_), limit, now,
                               {.min_lag = config_.min_compaction_lag,
                                .max_lag = config_.max_compaction_lag,

@@ -38,7 +38,9 @@ Result<RetentionReport> PartitionLog::apply_retention(Timestamp now, Offset high
     const bool too_many = !is_active && config_.delete_old && config_.retention_bytes &&
                           rest >= *config_.retention_bytes;
     const bool below_start = segment.next() <= log_start_;
-    if (segment.next() > high_watermark) break;
+    // The log will start at the next segment, which may begin behind a gap.
+    const Offset start = is_active ? segment.next() : segments_[count + 1]->base();
+    if (start > high_watermark) break;
     if (!too_old(segment, now) && !too_many && !below_start) break;
     if (is_active) {
       roll(log_end_);
@@ -49,14 +51,13 @@ Result<RetentionReport> PartitionLog::apply_retention(Timestamp now, Offset high
     ++report.segments;
   }
   if (count == 0) return report;
-  const auto deleted = delete_front(count, now, high_watermark);
+  const auto deleted = delete_front(count, now);
   if (!deleted) return deleted.error();
   return report;
 }
 
-Result<void> PartitionLog::delete_front(std::size_t count, Timestamp now, Offset high_watermark) {
-  // The next segment may begin behind a gap, and past the high watermark then.
-  const Offset start = std::max(log_start_, std::min(segments_[count]->base(), high_watermark));
+Result<void> PartitionLog::delete_front(std::size_t count, Timestamp now) {
+  const Offset start = std::max(log_start_, segments_[count]->base());
   if (const auto saved = save_log_start(start, has_gaps_); !saved)
     return fail_unless_full(saved.error());
   log_start_ = start;
@@ -86,6 +87,11 @@ Result<void> PartitionLog::advance_log_start(Offset start) {
   if (const auto ready = ready_to_append(); !ready) return ready.error();
   if (start <= log_start_) return {};
   if (start > log_end_) return Errc::offset_out_of_range;
+  if (start > files_synced_end_ && journal_mark_) {
+    // A start may lie inside a batch, and must not come before the batch does.
+    if (const auto written = write(); !written) return written.error();
+    if (const auto synced = sync_all_dirty(); !synced) return fail(synced.error());
+  }
   if (const auto saved = save_log_start(start, has_gaps_); !saved)
     return fail_unless_full(saved.error());
   log_start_ = start;

@@ -33,6 +33,7 @@ Result<void> PartitionLog::cut_unwritten() {
   for (const auto& file : syncing_)
     if (std::ranges::find(dirty_, file) == dirty_.end()) dirty_.push_back(file);
   new_files_ = new_files_ || !syncing_.empty();
+  journal_next_ = synced_end_;  // what a journal has under way is overtaken, too
   unsynced_gap_.reset();
   if (has_gaps_) unsynced_gap_ = synced_end_;  // there may be one among what that sync was to cover
   point_in_sync_.reset();

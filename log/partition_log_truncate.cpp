@@ -40,6 +40,18 @@ Result<void> PartitionLog::restart_at(Offset start) {
   return {};
 }
 
+/// From here on nothing in the journals concerns this log: what they hold is in the segments, and a
+/// start must not bring back what is about to be cut off.
+Result<void> PartitionLog::leave_journal() {
+  if (!journal_mark_) return {};
+  if (const auto synced = sync_all_dirty(); !synced) return synced.error();
+  const auto saved =
+      files_.write_atomically(dir_ / kJournalFloorFile, JournalFloor{*journal_mark_}.encode());
+  if (!saved) return saved.error();
+  journal_mark_.reset();
+  return {};
+}
+
 Result<RecoveryPoint> PartitionLog::find_cut(Segment& segment, Offset end) const {
   RecoveryPoint cut{segment.base(), segment.base(), 0};
   if (segment.written_bytes() == 0) return cut;
@@ -83,7 +95,7 @@ Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
   supersede_work();
   if (const auto settled = settle_compaction(to.offset); !settled) return settled.error();
   // Lowered, never raised: what is not synced yet must not be promised on the way.
-  const auto noted = save_sync_point(std::min(to.offset, synced_end_));
+  const auto noted = save_sync_point(std::min(to.offset, files_synced_end_));
   if (!noted) return noted.error();
   if (recovery_point_.offset <= to.offset && !point_may_be_ahead_) return {};
   // Never past the point that is known: up to there snapshots and leader epochs are on disk.
@@ -150,6 +162,7 @@ Result<void> PartitionLog::truncate_segment(Segment& segment, const RecoveryPoin
 }
 
 Result<void> PartitionLog::truncate_at(Offset end) {
+  if (const auto left = leave_journal(); !left) return left.error();
   if (end < log_start_ || end <= segments_.front()->base()) return empty_at(end);
   std::size_t index = segment_of(Offset{end.value - 1});
   const auto cut = find_cut(*segments_[index], end);
@@ -177,6 +190,7 @@ Result<void> PartitionLog::truncate_at(Offset end) {
 }
 
 Result<void> PartitionLog::empty_at(Offset start) {
+  if (const auto left = leave_journal(); !left) return left.error();
   // From here on nothing is promised: a crash may leave any of the old files.
   const Offset low = std::min({start, log_start_, segments_.front()->base()});
   if (const auto lowered = lower_points({low, low, 0}); !lowered) return lowered.error();
@@ -221,7 +235,7 @@ Result<void> PartitionLog::rebuild_producers(Offset end) {
 }
 
 void PartitionLog::settle_at(Offset end) {
-  log_end_ = written_end_ = synced_end_ = end;
+  log_end_ = written_end_ = synced_end_ = files_synced_end_ = journal_next_ = end;
   unsynced_bytes_ = 0;
   unsynced_gap_.reset();
   new_files_ = false;

@@ -10,6 +10,7 @@ constexpr std::uint32_t kLogStartTag = 0x4d4c5331;       // "MLS1"
 constexpr std::uint32_t kSyncPointTag = 0x4d535031;      // "MSP1"
 constexpr std::uint32_t kCleanerPointTag = 0x4d435031;   // "MCP1"
 constexpr std::uint32_t kSwapListTag = 0x4d435331;       // "MCS1"
+constexpr std::uint32_t kJournalFloorTag = 0x4d4a4631;   // "MJF1"
 
 }  // namespace
 
@@ -104,6 +105,24 @@ Result<SwapList> SwapList::decode(Bytes file) {
     if (!reader->take(source.value)) return Errc::corrupt_file;
   if (reader->left() != 0) return Errc::corrupt_file;
   return list;
+}
+
+std::vector<std::byte> JournalFloor::encode() const {
+  SmallFileWriter file{kJournalFloorTag};
+  file.put(at.life);
+  file.put(at.sequence);
+  file.put(at.index);
+  return std::move(file).finish();
+}
+
+Result<JournalFloor> JournalFloor::decode(Bytes file) {
+  auto reader = SmallFileReader::open(file, kJournalFloorTag);
+  if (!reader) return reader.error();
+  JournalFloor floor;
+  if (!reader->take(floor.at.life) || !reader->take(floor.at.sequence) ||
+      !reader->take(floor.at.index) || reader->left() != 0)
+    return Errc::corrupt_file;
+  return floor;
 }
 
 }  // namespace millrace::log

@@ -3,11 +3,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "log/journal/format.hpp"
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/result.hpp"
 #include "protocol/base/types.hpp"
 
-// The three small files that say where a log stands; the frame is that of small_file.hpp, integers
+// The small files that say where a log stands; the frame is that of small_file.hpp, integers
 // are big-endian.
 //
 //   recovery-point   offset int64, segment base int64, position int64
@@ -30,6 +31,9 @@
 //                    source count uint32, then base int64 each
 //       The decision that the outputs, complete and durable under their `.cleaned` names, take the
 //       place of the sources. While it is there, a start carries it out (again).
+//   journal-floor   life uint64, sequence uint64, index uint32
+//       Entries of the journal up to this one are none of this log's any more: it was truncated
+//       since. Replaced atomically, before the truncation. Missing: all of them count.
 namespace millrace::log {
 
 struct RecoveryPoint {
@@ -79,6 +83,14 @@ struct SwapList {
 
   [[nodiscard]] std::vector<std::byte> encode() const;
   [[nodiscard]] static Result<SwapList> decode(Bytes file);
+};
+
+struct JournalFloor {
+  friend bool operator==(const JournalFloor&, const JournalFloor&) = default;
+  JournalPosition at;
+
+  [[nodiscard]] std::vector<std::byte> encode() const;
+  [[nodiscard]] static Result<JournalFloor> decode(Bytes file);
 };
 
 }  // namespace millrace::log

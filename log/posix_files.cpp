@@ -66,7 +66,9 @@ Result<Descriptor> open_descriptor(const Files::Path& path, int flags) {
 
 class PosixFile final : public File {
  public:
-  explicit PosixFile(Descriptor fd) : fd_{std::move(fd)} {}
+  /// `is_durable`: each write is on stable storage when it returns.
+  explicit PosixFile(Descriptor fd, bool is_durable = false)
+      : fd_{std::move(fd)}, is_durable_{is_durable} {}
 
   Result<std::size_t> read_at(MutableBytes into, std::uint64_t position) const override {
     std::size_t done = 0;
@@ -114,6 +116,7 @@ class PosixFile final : public File {
   }
 
   Result<void> sync() override {
+    if (is_durable_) return {};
     // fdatasync also writes the size, which is all the metadata that reading back needs.
     if (retried([&] { return ::fdatasync(fd_.get()); }) != 0) return last_error();
     return {};
@@ -216,6 +219,7 @@ class PosixFile final : public File {
   Descriptor fd_;
   std::atomic<std::uint64_t> cuts_ = 0;
   mutable std::atomic<bool> advised_ = false;
+  bool is_durable_;
 };
 
 class PosixLock final : public DirectoryLock {
@@ -246,6 +250,15 @@ Result<std::shared_ptr<File>> PosixFiles::open(const Path& path, OpenMode mode) 
   auto fd = open_descriptor(path, flags_of(mode));
   if (!fd) return fd.error();
   return std::shared_ptr<File>{std::make_shared<PosixFile>(std::move(*fd))};
+}
+
+Result<std::shared_ptr<File>> PosixFiles::open_durable(const Path& path) {
+  // Direct writes need neither the page cache nor a flush of what others wrote into it. Not every
+  // file system has them (tmpfs of older kernels); each has the other flag.
+  auto direct = open_descriptor(path, O_RDWR | O_DSYNC | O_DIRECT);
+  auto fd = direct ? std::move(direct) : open_descriptor(path, O_RDWR | O_DSYNC);
+  if (!fd) return fd.error();
+  return std::shared_ptr<File>{std::make_shared<PosixFile>(std::move(*fd), true)};
 }
 
 Result<void> PosixFiles::create_directories(const Path& path) {

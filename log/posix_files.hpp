@@ -9,6 +9,8 @@ namespace millrace::log {
 class PosixFiles final : public Files {
  public:
   Result<std::shared_ptr<File>> open(const Path& path, OpenMode mode) override;
+  /// O_DSYNC, and O_DIRECT where the file system has it.
+  Result<std::shared_ptr<File>> open_durable(const Path& path) override;
   Result<void> create_directories(const Path& path) override;
   Result<void> rename(const Path& from, const Path& to) override;
   Result<void> remove(const Path& path) override;

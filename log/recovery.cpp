@@ -43,11 +43,13 @@ void LogRecovery::report(Damage damage) {
 Result<RecoveryReport> LogRecovery::run() {
   if (const auto done = prepare_folder(); !done) return done.error();
   if (const auto done = read_points(); !done) return done.error();
+  if (const auto done = read_journal(); !done) return done.error();
   if (const auto done = drop_obsolete(); !done) return done.error();
   if (const auto done = read_segments(); !done) return done.error();
   if (const auto done = finish_segments(); !done) return done.error();
   if (const auto done = replay(); !done) return done.error();
   if (const auto done = settle(); !done) return done.error();
+  if (const auto done = replay_journal(); !done) return done.error();
   return report_;
 }
 
@@ -154,7 +156,8 @@ Result<void> LogRecovery::drop_obsolete() {
 Result<void> LogRecovery::read_segments() {
   end_ = log_.log_start_;
   if (bases_.empty()) {
-    if (end_ < synced_) report({log_.dir_, 0, end_, 0, true, "the segments are missing"});
+    if (end_ < synced_ && journal_reaches(end_) < synced_)
+      report({log_.dir_, 0, end_, 0, true, "the segments are missing"});
     return {};
   }
   if (bases_.front() < end_) end_ = bases_.front();
@@ -266,6 +269,10 @@ Result<bool> LogRecovery::sound_batch_behind(std::size_t index, std::uint64_t po
 Result<void> LogRecovery::missing_from(std::size_t index, const Path& file,
                                        std::uint64_t file_bytes, const Bad& bad) {
   const std::uint64_t lost = file_bytes - std::min(file_bytes, bad.position);
+  if (const Offset reach = journal_reaches(end_); reach > end_ && reach >= synced_) {
+    report_.torn_bytes += lost;
+    return cut(index, bad.position);
+  }
   if (end_ < synced_) {
     report({file, bad.position, end_, lost, true, bad.what});
     return {};
@@ -365,6 +372,7 @@ Result<void> LogRecovery::replay() {
 Result<void> LogRecovery::settle() {
   Files& files = log_.files_;
   log_.log_end_ = log_.written_end_ = log_.synced_end_ = end_;
+  log_.files_synced_end_ = log_.journal_next_ = end_;
   const Offset front = log_.segments_.front()->base();
   log_.recovery_point_ = point_.value_or(RecoveryPoint{front, front, 0});
   report_.clean = point_ && point_->offset == end_ && !changed_ && report_.damages == 0;
@@ -400,6 +408,66 @@ Result<void> LogRecovery::settle() {
   const auto noted = SyncPoint{end_}.encode();
   const std::array pieces{Bytes{noted}};
   return log_.sync_point_->write_at(pieces, 0);
+}
+
+// -- The journal ---------------------------------------------------------------------------------
+
+Result<void> LogRecovery::read_journal() {
+  if (journal_.empty()) return {};
+  const auto contents = read_if_there(log_.files_, log_.dir_ / kJournalFloorFile);
+  if (!contents) return contents.error();
+  // A start must not bring back what was truncated, so the newest entry is remembered even if
+  // nothing comes of it.
+  log_.journal_mark_ = journal_.back().at;
+  if (!*contents) return {};
+  const auto floor = JournalFloor::decode(**contents);
+  if (!floor) {
+    report({log_.dir_ / kJournalFloorFile, 0, log_.log_start_, (*contents)->size(), true,
+            "it does not tell which entries of the journal are this log's"});
+    journal_ = {};
+    return {};
+  }
+  while (!journal_.empty() && journal_.front().at.is_at_or_before(floor->at))
+    journal_ = journal_.subspan(1);
+  return {};
+}
+
+/// How far the log goes on from `from` when the journal's entries are put behind it.
+Offset LogRecovery::journal_reaches(Offset from) const {
+  for (const JournalRun& run : journal_)
+    if (run.base <= from && run.end > from) from = run.end;
+  return from;
+}
+
+Result<void> LogRecovery::replay_journal() {
+  if (log_.state_ != LogState::writable) return {};
+  for (const JournalRun& run : journal_) {
+    if (run.end <= log_.log_end_) continue;
+    if (run.base > log_.log_end_) {
+      if (!run.confirmed)
+        break;  // what lay below it never arrived either, so nobody was promised it
+      report({log_.dir_, 0, log_.log_end_, 0, true,
+              "the journal goes on behind records that are missing"});
+      log_.state_ = LogState::read_only;
+      return {};
+    }
+    std::size_t skip = 0;
+    for (const auto batch : protocol::BatchRun{run.batches.view()}) {
+      if (batch.next_offset() > log_.log_end_) break;
+      skip += batch.size_bytes();
+    }
+    const Bytes missing = run.batches.view().subspan(skip);
+    if (const auto appended = log_.append_as_is(missing); !appended) {
+      report({log_.dir_, 0, log_.log_end_, missing.size(), run.confirmed,
+              "an entry of the journal does not fit: " + appended.error().message()});
+      if (run.confirmed) log_.state_ = LogState::read_only;
+      return {};
+    }
+    report_.journal_bytes += missing.size();
+  }
+  if (report_.journal_bytes == 0) return {};
+  report_.clean = false;
+  return log_.sync_now();
 }
 
 }  // namespace millrace::log

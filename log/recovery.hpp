@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,9 +28,13 @@ namespace millrace::log {
 ///   mean
 ///            that writes reached the disk out of order, which is reported; otherwise it is the
 ///            torn end of an interrupted write, which is normal
+///
+/// What a journal holds from X on, to H at least, is no damage in either case: the log is cut at X
+/// and the journal's batches are appended, which is how a start after a power failure goes.
 class LogRecovery {
  public:
-  LogRecovery(PartitionLog& log, DamageSink& sink) : log_{log}, sink_{sink} {}
+  LogRecovery(PartitionLog& log, DamageSink& sink, std::span<const JournalRun> journal)
+      : log_{log}, sink_{sink}, journal_{journal} {}
   Result<RecoveryReport> run();
 
  private:
@@ -56,10 +61,15 @@ class LogRecovery {
   Result<void> replay();
   Result<void> settle();
   [[nodiscard]] bool gap_allowed_before(Offset base) const;
+  Result<void> read_journal();
+  [[nodiscard]] Offset journal_reaches(Offset from) const;
+  Result<void> replay_journal();
+  [[nodiscard]] bool gaps_allowed() const;
   void report(Damage damage);
 
   PartitionLog& log_;
   DamageSink& sink_;
+  std::span<const JournalRun> journal_;  // of this log, above its floor
   RecoveryReport report_;
 
   std::vector<Offset> bases_;           // of the .log files

@@ -162,8 +162,7 @@ std::uint64_t resolve_before(const ScanStart& start, const ScanFiles& files, Off
   BatchScan scan{files.log, {position, end}, protocol::kBatchHeaderBytes};
   const auto batch = scan.next();
   if (!batch) return position;  // the scan that follows meets the same error and tells it
-  const bool agrees =
-      *batch && (*batch)->base == segment_base + OffsetDelta{entry.relative_offset};
+  const bool agrees = *batch && (*batch)->base == segment_base + OffsetDelta{entry.relative_offset};
   return agrees ? position : 0;
 }
 

@@ -10,11 +10,14 @@
 #include <thread>
 
 #include "log/bounded_files.hpp"
+#include "log/journal/journal.hpp"
 #include "log/posix_files.hpp"
 #include "protocol/net/asio_runtime.hpp"
 
 namespace millrace::tools {
 namespace {
+
+constexpr std::size_t kJournalThreadsMax = 16;  // as many writes as a disk takes at a time
 
 std::size_t shard_count(const config::BrokerConfig& config) {
   const auto asked = config.get_int("shards");
@@ -74,7 +77,8 @@ std::optional<std::string> serve(
   SystemRng rng;
   const std::int64_t descriptors = descriptors_each();
   log::PosixFiles machine;
-  log::BoundedFiles files{machine, open_files_max(config, descriptors)};
+  const std::size_t open_max = open_files_max(config, descriptors);
+  log::BoundedFiles files{machine, open_max};
   std::vector<std::unique_ptr<net::AsioScheduler>> schedulers;
   for (std::size_t i = 0; i < shard_count(config); ++i) {
     schedulers.push_back(std::make_unique<net::AsioScheduler>(clock));
@@ -83,11 +87,15 @@ std::optional<std::string> serve(
   {
     net::ThreadPool pool{static_cast<std::size_t>(config.get_int("disk.threads"))};
     net::ThreadPool read_pool{static_cast<std::size_t>(config.get_int("disk.read.threads"))};
+    net::ThreadPool journal_pool{
+        std::min(kJournalThreadsMax, schedulers.size() * log::Journal::kInFlightMax)};
     broker::World world{.clock = clock,
                         .rng = rng,
                         .files = files,
                         .pool = pool,
                         .read_pool = read_pool,
+                        .journal_pool = journal_pool,
+                        .unsynced_files_max = open_max / 4,
                         .schedulers = {},
                         .connections_max = descriptors};
     for (const auto& scheduler : schedulers) world.schedulers.push_back(scheduler.get());

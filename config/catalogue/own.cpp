@@ -36,6 +36,10 @@ constexpr Setting kSettings[] = {
     {"storage.reserve.bytes", int64, "16777216", at_least(0), bytes, read_only, kUsed,
      "Size of a file that is given up when half of storage.min.free is gone too, so that deleting "
      "can still be written."},
+    {"journal.bytes", int64, "67108864", at_least(0), bytes, read_only, kUsed,
+     "Space in the data directory for the journals, which make small appends of many partitions "
+     "durable by one write. It is written once, at the first start; 0 makes each append wait for a "
+     "sync of its own segment."},
     {"tail.cache.bytes", int64, "67108864", at_least(0), bytes, read_only, kUsed,
      "Memory of the broker for recently written batches, from which consumers at the end read."},
     {"response.queue.bytes.per.connection", int64, "67108864", at_least(1), bytes, read_only, kUsed,

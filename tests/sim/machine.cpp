@@ -17,6 +17,7 @@ config::BrokerConfig config_for(const Plan& plan) {
       {"log.flush.offset.checkpoint.interval.ms",
        fmt::format("{}", plan.checkpoint_interval.count())},
       {"log.retention.check.interval.ms", "700"},
+      {"journal.bytes", fmt::format("{}", plan.journal_bytes)},
       {"offsets.topic.num.partitions", fmt::format("{}", plan.offsets_partitions)},
       {"storage.reserve.bytes", "4096"},
       {"group.min.session.timeout.ms", "500"},
@@ -48,6 +49,7 @@ void Machine::start() {
                       .files = disk_,
                       .pool = pool,
                       .read_pool = pool,
+                      .journal_pool = pool,
                       .schedulers = {}};
   for (std::size_t i = 0; i < plan_.shards; ++i) {
     seams.schedulers.push_back(&host_->make_scheduler());

@@ -79,6 +79,7 @@ Plan::Plan(std::uint64_t from) : seed{from} {
   segment_ms = milliseconds{one_of(rng, {50, 300, 2'000, 1'000'000})};
   offsets_partitions = static_cast<std::int32_t>(1 + rng.below(3));
   checkpoint_interval = milliseconds{one_of(rng, {100, 1'000, 60'000})};
+  journal_bytes = static_cast<std::uint64_t>(one_of(rng, {0, 786'432, 786'432, 2'000'000}));
   network_delay_max = microseconds{one_of(rng, {60, 500, 2'000, 20'000})};
   disk_delay_max = microseconds{one_of(rng, {50, 500, 3'000, 30'000})};
   for (auto left = 1 + rng.below(3); left > 0; --left) writers.push_back(choose_writer(rng));

@@ -57,6 +57,7 @@ struct Plan {
   std::chrono::milliseconds segment_ms{0};
   std::int32_t offsets_partitions = 1;
   std::chrono::milliseconds checkpoint_interval{0};
+  std::uint64_t journal_bytes = 0;  // 0: none
   std::chrono::microseconds network_delay_max{0};
   std::chrono::microseconds disk_delay_max{0};
   std::vector<WriterPlan> writers;
