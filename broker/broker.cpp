@@ -143,6 +143,10 @@ net::Awaitable<void> Broker::start_journals() {
     Shard& shard = *node_.shards[i];
     shard.scheduler().post([&shard, journal] { shard.start_journal(std::move(*journal)); });
   }
+  if (!prepared.empty()) {
+    spdlog::info("journal: {} bytes in {} make small appends durable", node_.settings.journal_bytes,
+                 (node_.data_dir / kJournalDirectory).string());
+  }
 }
 
 net::Awaitable<void> Broker::on_all_shards(void (Shard::*work)(net::Task)) {

@@ -268,6 +268,9 @@ Result<bool> LogRecovery::sound_batch_behind(std::size_t index, std::uint64_t po
 /// The log does not go on at `end_`, which should be byte `bad.position` of segment `index`.
 Result<void> LogRecovery::missing_from(std::size_t index, const Path& file,
                                        std::uint64_t file_bytes, const Bad& bad) {
+  // Below the log's start nothing is missed: a deletion that a crash undid in part leaves holes.
+  const Offset start = log_start_missing_ ? end_ : log_.log_start_;
+  if (end_ < start && journal_reaches(start) >= synced_) return cut(index, bad.position);
   const std::uint64_t lost = file_bytes - std::min(file_bytes, bad.position);
   if (const Offset reach = journal_reaches(end_); reach > end_ && reach >= synced_) {
     report_.torn_bytes += lost;

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "interop"))
 
 import harness
 import wire
-from harness import Broker, kcat
+from harness import Broker, kcat, wait_for
 from wire import Line
 
 RECORDS = 5000
@@ -36,10 +36,15 @@ def fetch(topic: str, offset: int) -> bytes:
     return head + wire.array(wire.text(topic) + wire.array(partition))
 
 
-class Damage(unittest.TestCase):
+class DamagedLog(unittest.TestCase):
+    settings: dict[str, str] = {}
+
     def setUp(self) -> None:
         self.lines = [b"record %d %s" % (i, b"x" * (i % 50)) for i in range(RECORDS)]
-        self.broker = self.enterContext(Broker({"num.partitions": "1"}))
+        self.broker = self.enterContext(Broker({"num.partitions": "1", **self.settings}))
+        self.send()
+
+    def send(self) -> None:
         # The first sync of a new partition brings a checkpoint; what lies behind it is verified.
         for part in (self.lines[:500], self.lines[500:]):
             sent = b"".join(line + b"\n" for line in part)
@@ -57,6 +62,12 @@ class Damage(unittest.TestCase):
         path.write_bytes(log)
         self.broker.start()
         return base
+
+
+class Damage(DamagedLog):
+    """Nothing else has the records that are damaged."""
+
+    settings = {"journal.bytes": "0"}
 
     def assert_told_and_served(self, lost: int) -> None:
         log = self.broker.log()
@@ -111,6 +122,25 @@ class Damage(unittest.TestCase):
             del log[place : place + 12 + length]
 
         self.check(damage)
+
+
+class Mended(DamagedLog):
+    """The journal still has the records that are damaged."""
+
+    def send(self) -> None:
+        wait_for("journal", 30, lambda: "make small appends durable" in self.broker.log())
+        super().send()
+
+    def test_zeros(self) -> None:
+        def damage(log: bytearray, place: int) -> None:
+            log[place : place + 4096] = bytes(4096)
+
+        self.start_damaged(damage)
+        log = self.broker.log()
+        self.assertRegex(log, r"t-0: \d+ bytes that were acknowledged came from the journal")
+        self.assertNotIn("log damage", log)
+        got = kcat(self.broker, "-C", "-t", "t", "-o", "beginning", "-c", str(RECORDS), "-q")
+        self.assertEqual(got, b"".join(line + b"\n" for line in self.lines))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+#include "log/file_names.hpp"
 #include "tests/log/log_fixture.hpp"
 
 namespace millrace::log {
@@ -120,6 +121,29 @@ TEST_CASE("retention: an advanced start is durable and may lie inside a batch",
   REQUIRE(got.has_value());
   const auto bytes = got->batches.flatten();
   CHECK(view_of(bytes).base_offset() == Offset{12});
+}
+
+TEST_CASE("retention: segments that a power cut brings back below the start are no damage",
+          "[log][retention][recovery]") {
+  LogFixture f;
+  f.fill(60);
+  f.checkpoint();
+  REQUIRE(f.log->segments() > 3);
+  const Offset end = f.log->log_end();
+  REQUIRE(f.log->advance_log_start(end));
+  REQUIRE(f.log->apply_retention(kNow, end).has_value());
+  f.files.kill_process();
+  // The first one is there again, those behind it are not.
+  const auto first = kDir / file_name(Offset{0}, kLogSuffix);
+  auto deleted = first;
+  deleted += kDeletedSuffix;
+  REQUIRE(f.files.exists(deleted).value());
+  REQUIRE(f.files.rename(deleted, first));
+  f.open();
+  CHECK(f.damage.all.empty());
+  CHECK(f.log->state() == LogState::writable);
+  CHECK(f.log->log_start() == end);
+  CHECK(f.append().base == end);
 }
 
 }  // namespace
