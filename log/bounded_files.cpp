@@ -121,6 +121,10 @@ class BoundedFiles::Handle final : public File {
     return std::shared_ptr<const File>{*file};
   }
   void bear_losses() override { bears_losses_ = true; }
+  [[nodiscard]] std::optional<Timestamp> modified() const override {
+    const auto file = use();
+    return file ? (*file)->modified() : std::nullopt;
+  }
   [[nodiscard]] std::uint64_t cuts() const override {
     const auto file = use();
     return file ? (*file)->cuts() : 0;

@@ -10,6 +10,7 @@
 
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/result.hpp"
+#include "protocol/base/types.hpp"
 
 namespace millrace::log {
 
@@ -43,6 +44,8 @@ class File : public FileSource {
   virtual Result<std::uint64_t> size() const = 0;
   /// Makes the file at least `size` bytes long and takes the room for them from the disk now.
   virtual Result<void> allocate(std::uint64_t size) = 0;
+  /// When its contents last changed; nothing where that is not known (memory files).
+  [[nodiscard]] virtual std::optional<Timestamp> modified() const { return std::nullopt; }
 };
 
 /// What `file` says to `pin`. `file` itself if that is it, or if it failed: then its reads tell

@@ -47,12 +47,13 @@ PartitionLog::PartitionLog(Files& files, Path dir, LogConfig config, Timestamp n
       cache_{std::make_unique<TailCache>()},
       snapshots_{dir_},
       fence_{std::make_shared<WorkFence>()},
+      log_start_fence_{std::make_shared<LogStartFence>()},
       compaction_fence_{std::make_shared<CompactionFence>()} {}
 
 PartitionLog::~PartitionLog() {
-  if (!compaction_out_) return;
-  // A pass that is still out must not meet the next life of this folder.
-  const std::scoped_lock lock{compaction_fence_->mutex};
+  // What is still out must not meet the next life of this folder.
+  const std::scoped_lock lock{log_start_fence_->mutex, compaction_fence_->mutex};
+  ++log_start_fence_->generation;
   ++compaction_fence_->generation;
 }
 
@@ -399,12 +400,16 @@ Result<void> PartitionLog::close() {
   if (const auto written = write(); !written) return written.error();
   // What a broker of many idle partitions finds when it stops: nothing to write, nothing to sync.
   const bool untouched = recovery_point() == log_end_ && dirty_.empty() && !new_files_ &&
-                         !rolled_ && !sync_out_ && !checkpoint_out_ && !compaction_out_;
+                         !rolled_ && !sync_out_ && !checkpoint_out_ && !compaction_out_ &&
+                         !retention_out_;
   if (untouched) {
     state_ = LogState::closed;
     return {};
   }
   supersede_work();
+  if (retention_out_)
+    if (const auto saved = save_log_start(log_start_, has_gaps_); !saved)
+      return fail(saved.error());
   if (const auto settled = settle_compaction(log_end_); !settled) return fail(settled.error());
   if (const auto synced = sync_all_dirty(); !synced) return fail(synced.error());
   settle_at(log_end_);

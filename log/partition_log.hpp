@@ -22,6 +22,7 @@
 #include "log/producer_snapshots.hpp"
 #include "log/producer_state.hpp"
 #include "log/read_work.hpp"
+#include "log/retention_work.hpp"
 #include "log/sync_work.hpp"
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/result.hpp"
@@ -75,14 +76,6 @@ struct Unjournaled {
   Offset end;
   std::uint64_t generation = 0;  ///< for `PartitionLog::journaled`
   BytesChain batches;
-};
-
-/// What retention deleted.
-struct RetentionReport {
-  friend bool operator==(const RetentionReport&, const RetentionReport&) = default;
-  std::uint32_t segments = 0;
-  std::uint64_t bytes = 0;
-  bool rolled = false;  ///< the active segment was rolled, because its newest record expired
 };
 
 /// The log of one partition: a folder of segments that hold record batches as they travel, with
@@ -283,13 +276,22 @@ class PartitionLog {
   // -- Deleting ----------------------------------------------------------------------------------
 
   /// Deletes whole segments below `high_watermark` that are too old, too many or below
-  /// `log_start()`; rolls the active one first when its newest record is too old. Records without
-  /// timestamps have no age. Blocks for a sync when something is deleted.
+  /// `log_start()`; rolls the active one first when its newest record is too old. A segment
+  /// without any timestamp is as old as its file, where the file system knows. Nothing when there
+  /// is nothing to delete, while one is out, and during a pass of compaction.
+  Result<std::optional<RetentionWork>> take_retention(Timestamp now, Offset high_watermark);
+  /// Ends a `RetentionWork`: the segments go aside. A failure to write the start fails the log.
+  Result<RetentionReport> retained(const RetentionWork& work, Result<void> result);
+  /// The three in one, for callers that may block.
   Result<RetentionReport> apply_retention(Timestamp now, Offset high_watermark);
   /// Records below `start` are gone. Durable when it returns: blocks for a sync. At or below
   /// `log_start()`: nothing to do. Past `log_end()`: `offset_out_of_range`.
   Result<void> advance_log_start(Offset start);
-  /// Removes files that were deleted `file_delete_delay` ago. Gives how many.
+  /// The files that were deleted `file_delete_delay` ago, to be removed; nothing if there are none.
+  std::optional<PurgeWork> take_purge(Timestamp now);
+  /// Ends a `PurgeWork`: what it could not remove is tried again.
+  void purged(const PurgeWork& work);
+  /// The three in one, for callers that may block. Gives how many.
   Result<std::size_t> purge(Timestamp now);
 
   /// Writes, syncs and leaves a recovery point at the end, so that the next open has nothing to
@@ -351,7 +353,7 @@ class PartitionLog {
   void settle_at(Offset end);
   Result<void> save_log_start(Offset start, bool has_gaps);
   [[nodiscard]] bool too_old(const Segment& segment, Timestamp now) const;
-  Result<void> delete_front(std::size_t count, Timestamp now);
+  Result<void> delete_front(std::size_t count);
 
   Files& files_;
   Path dir_;
@@ -397,7 +399,9 @@ class PartitionLog {
   std::optional<Point> point_in_sync_;
   std::optional<Point> point_ready_;
   std::vector<std::pair<Offset, std::vector<std::byte>>> roll_snapshots_;  // not on disk yet
-  std::vector<Deleted> deleted_;  // under their `.deleted` names
+  std::vector<Deleted> deleted_;  // under their `.deleted` names, oldest first
+  std::shared_ptr<LogStartFence> log_start_fence_;
+  bool retention_out_ = false;
 
   Offset first_dirty_;
   bool compacted_ =

@@ -7,6 +7,7 @@
 #include "log/file_names.hpp"
 #include "log/partition_log.hpp"
 #include "log/segment.hpp"
+#include "log/tail_cache.hpp"
 #include "protocol/base/ensure.hpp"
 
 namespace millrace::log {
@@ -70,7 +71,7 @@ CompactionPlan PartitionLog::plan_compaction(Timestamp now, Offset high_watermar
 }
 
 std::unique_ptr<CompactionWork> PartitionLog::take_compaction(const CompactionRequest& request) {
-  if (compaction_out_ || swap_left_) return nullptr;
+  if (compaction_out_ || retention_out_ || swap_left_) return nullptr;
   const CompactionPlan plan = plan_compaction(request.now, request.high_watermark);
   if (plan.dirty_bytes == 0) return nullptr;
   std::unique_ptr<CompactionWork> work{new CompactionWork{files_, dir_, config_, request}};
@@ -144,6 +145,8 @@ Result<void> PartitionLog::swap_segments(CompactionWork& work) {
   const auto place = segments_.erase(first, last);
   segments_.insert(place, std::make_move_iterator(outputs.begin()),
                    std::make_move_iterator(outputs.end()));
+  // Readers are to find the log as it is now, at its tail as well.
+  cache_->trim(0);
   work.outputs_.clear();
   work.group_.clear();
   work.group_changed_ = false;

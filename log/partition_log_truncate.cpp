@@ -94,6 +94,9 @@ Result<void> PartitionLog::save_sync_point(Offset offset) {
 Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
   supersede_work();
   if (const auto settled = settle_compaction(to.offset); !settled) return settled.error();
+  // Retention may have moved the start on disk already, for a log that reached further.
+  if (retention_out_)
+    if (const auto saved = save_log_start(log_start_, has_gaps_); !saved) return saved.error();
   // Lowered, never raised: what is not synced yet must not be promised on the way.
   const auto noted = save_sync_point(std::min(to.offset, files_synced_end_));
   if (!noted) return noted.error();

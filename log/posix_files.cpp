@@ -169,6 +169,12 @@ class PosixFile final : public File {
     return {};
   }
 
+  [[nodiscard]] std::optional<Timestamp> modified() const override {
+    struct stat status{};
+    if (::fstat(fd_.get(), &status) != 0) return std::nullopt;
+    return Timestamp{status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1'000'000};
+  }
+
   [[nodiscard]] std::optional<int> descriptor() const override { return fd_.get(); }
   [[nodiscard]] std::uint64_t cuts() const override { return cuts_; }
 

@@ -68,7 +68,7 @@ void KeyMap::Free::operator()(Slot* slots) const {
 }
 
 KeyMap::KeyMap(const HashSecret& secret, const Size& size) : secret_{secret} {
-  const double load = std::clamp(size.load_factor, 0.01, 1.0);
+  const double load = size.load_factor > 0.01 ? std::min(size.load_factor, 1.0) : 0.01;
   const std::uint64_t affordable = std::max<std::uint64_t>(size.bytes / kSlotBytes, 2);
   const auto useful =
       static_cast<std::uint64_t>(static_cast<double>(size.keys) / load) + 2;  // one stays free

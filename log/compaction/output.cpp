@@ -10,6 +10,9 @@
 namespace millrace::log {
 namespace {
 
+/// One sync of a whole segment at its end would hold up every other on that disk.
+constexpr std::uint64_t kUnsyncedBytesMax = 8U << 20;
+
 Files::Path cleaned_path(const Segment& segment, std::string_view suffix) {
   Files::Path path = segment.path(suffix);
   path += kCleanedSuffix;
@@ -60,8 +63,11 @@ Result<void> CleanedOutput::flush() {
   const std::array pieces{Bytes{buffer_}};
   if (const auto done = log_->write_at(pieces, written_); !done) return done.error();
   written_ += buffer_.size();
+  unsynced_ += buffer_.size();
   buffer_.clear();
-  return {};
+  if (unsynced_ < kUnsyncedBytesMax) return {};
+  unsynced_ = 0;
+  return log_->sync();
 }
 
 Result<void> CleanedOutput::write_index(std::string_view suffix, Bytes entries) {

@@ -47,6 +47,7 @@ class CleanedOutput {
   std::shared_ptr<File> log_;
   std::vector<std::byte> buffer_;
   std::uint64_t written_ = 0;
+  std::uint64_t unsynced_ = 0;
 };
 
 }  // namespace millrace::log

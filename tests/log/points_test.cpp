@@ -25,6 +25,8 @@ TEST_CASE("points: each file is read back, and any flipped bit or missing byte r
   check_format(RecoveryPoint{Offset{1234567890123}, Offset{1234567890000}, 4096}, 32);
   check_format(LogStart{Offset{77}, true}, 17);
   check_format(SyncPoint{Offset{99}}, 16);
+  check_format(CleanerPoint{Offset{5}}, 16);
+  check_format(SwapList{{{Offset{0}, 10}}, {Offset{0}, Offset{7}}}, 48);
 }
 
 TEST_CASE("names: an offset is written in twenty digits and read back", "[log][points]") {

@@ -161,5 +161,33 @@ TEST_CASE("posix files: a new file of an old name is told apart", "[log][posix]"
   CHECK(identity(OpenMode::create_new) != first);
 }
 
+TEST_CASE("posix files: records without a time are as old as their file", "[log][posix]") {
+  const Scratch scratch;
+  PosixFiles files;
+  DamageList damage;
+  auto config = LogFixture::small_config();
+  config.retention_ms = std::chrono::hours{1};
+  const auto real_now = Timestamp{std::chrono::duration_cast<std::chrono::milliseconds>(
+                                      std::chrono::system_clock::now().time_since_epoch())
+                                      .count()};
+  auto opened = PartitionLog::open(files, scratch.path / "t-0", config, real_now, damage);
+  REQUIRE(opened.has_value());
+  PartitionLog& log = *opened->log;
+  for (int i = 0; i < 60; ++i) {
+    BatchBuilder builder;
+    builder.add(std::nullopt, std::nullopt, as_bytes("some value without a time"));
+    REQUIRE(log.append(builder.build().value(), LeaderEpoch{1}, std::nullopt).has_value());
+  }
+  REQUIRE(log.sync_now());
+  REQUIRE(log.segments() > 2);
+  CHECK_FALSE(log.max_timestamp_so_far().has_value());
+  CHECK(log.apply_retention(real_now, log.log_end())->segments == 0);
+  const auto first = scratch.path / "t-0" / "00000000000000000000.log";
+  std::filesystem::last_write_time(first,
+                                   std::filesystem::last_write_time(first) - std::chrono::hours{2});
+  CHECK(log.apply_retention(real_now, log.log_end())->segments == 1);
+  CHECK(log.log_start() > Offset{0});
+}
+
 }  // namespace
 }  // namespace millrace::log

@@ -144,6 +144,57 @@ TEST_CASE("retention: segments that a power cut brings back below the start are 
   CHECK(f.log->state() == LogState::writable);
   CHECK(f.log->log_start() == end);
   CHECK(f.append().base == end);
+TEST_CASE("retention: a start that moves meanwhile overtakes it", "[log][retention]") {
+  for (const bool runs_before : {false, true}) {
+    LogFixture f;
+    f.fill(60);
+    auto config = f.config;
+    config.retention_bytes = 1;
+    f.log->set_config(config);
+    const auto work = f.log->take_retention(kNow, f.log->log_end());
+    REQUIRE(work.has_value());
+    REQUIRE(work->has_value());
+    CHECK_FALSE(f.log->take_retention(kNow, f.log->log_end())->has_value());
+    auto result = runs_before ? (*work)->run() : Result<void>{};
+    REQUIRE(f.log->advance_log_start(Offset{10}));
+    if (!runs_before) result = (*work)->run();
+    CHECK(result.has_value() == runs_before);
+    CHECK(f.log->retained(**work, result)->segments == 0);
+    CHECK(f.log->log_start() == Offset{10});
+    f.reopen_after_kill();
+    CHECK(f.log->log_start() == Offset{10});
+    f.log->set_config(config);
+    CHECK(f.log->apply_retention(kNow, f.log->log_end())->segments > 0);
+  }
+}
+
+TEST_CASE("retention: a log that was closed meanwhile keeps its start", "[log][retention]") {
+  LogFixture f;
+  f.fill(60);
+  auto config = f.config;
+  config.retention_bytes = 1;
+  f.log->set_config(config);
+  const auto work = f.log->take_retention(kNow, f.log->log_end());
+  REQUIRE((work && *work));
+  REQUIRE(f.log->close());
+  CHECK((*work)->run().error() == make_error_code(Errc::superseded));
+  CHECK(f.log->retained(**work, Errc::superseded)->segments == 0);
+  f.open();
+  CHECK(f.log->log_start() == Offset{0});
+}
+
+TEST_CASE("retention: a file that cannot be removed is tried again", "[log][retention]") {
+  LogFixture f;
+  f.fill(60);
+  REQUIRE(f.log->advance_log_start(Offset{60}));
+  REQUIRE(f.log->apply_retention(kNow, f.log->log_end()).has_value());
+  f.files.fail_call(2, FileCall::remove);
+  const Timestamp late = kNow + f.config.file_delete_delay;
+  CHECK_FALSE(f.log->purge(late).has_value());
+  const auto removed = f.log->purge(late);
+  REQUIRE(removed.has_value());
+  CHECK(*removed > 0);
+  for (const auto& entry : *f.files.list(kDir)) CHECK_FALSE(entry.name.ends_with(".deleted"));
 }
 
 }  // namespace

@@ -93,6 +93,16 @@ inline bool run_pass(PartitionLog& log, const CompactionRequest& request) {
   }
 }
 
+/// Files of the log's folder whose names end like this.
+inline std::vector<std::string> names_with(MemoryFiles& files, std::string_view suffix) {
+  std::vector<std::string> names;
+  const auto entries = files.list(kDir);
+  REQUIRE(entries.has_value());
+  for (const auto& entry : *entries)
+    if (entry.name.ends_with(suffix)) names.push_back(entry.name);
+  return names;
+}
+
 /// A compacted topic's log with what its owner does around it.
 class CompactionFixture : public LogFixture {
  public:

@@ -9,17 +9,7 @@ namespace millrace::log {
 namespace {
 
 using protocol::Codec;
-using protocol::ControlType;
 using std::chrono::milliseconds;
-
-std::vector<std::string> names_with(MemoryFiles& files, std::string_view suffix) {
-  std::vector<std::string> names;
-  const auto entries = files.list(kDir);
-  REQUIRE(entries.has_value());
-  for (const auto& entry : *entries)
-    if (entry.name.ends_with(suffix)) names.push_back(entry.name);
-  return names;
-}
 
 TEST_CASE("compaction: the latest value of each key stays, and the log shrinks",
           "[log][compaction]") {
@@ -178,118 +168,6 @@ TEST_CASE("compaction: no offset is used twice, even when the last records go",
   CHECK(f.damage.all.empty());
   CHECK(f.log->log_end() == end);
   CHECK(f.put("b", "1").base == end);
-}
-
-TEST_CASE("compaction: aborted data goes, and hides nothing", "[log][compaction]") {
-  CompactionFixture f;
-  const BatchBuilder::Producer p{ProducerId{1}, ProducerEpoch{0}, Sequence{0}};
-  const BatchBuilder::Producer q{ProducerId{2}, ProducerEpoch{0}, Sequence{0}};
-  f.put("a", "kept");
-  f.put("b", "old");
-  f.put({.records = {{"a", "aborted"}}, .producer = p, .transactional = true});
-  f.put({.records = {{"b", "committed"}}, .producer = q, .transactional = true});
-  f.marker(ControlType::commit, q.id, q.epoch);
-  f.marker(ControlType::abort, p.id, p.epoch);
-  f.put({.records = {{"c", "new"}},
-         .producer = BatchBuilder::Producer{p.id, p.epoch, Sequence{1}},
-         .transactional = true});
-  f.marker(ControlType::commit, p.id, p.epoch);
-  f.roll();
-  REQUIRE(f.compact());
-  const std::map<std::string, std::optional<std::string>> expected{
-      {"a", "kept"}, {"b", "committed"}, {"c", "new"}};
-  CHECK(f.table() == expected);
-  const auto entries = f.log->producers().entries();
-  f.files.erase(f.path("recovery-point"));
-  for (const auto& name : names_with(f.files, kSnapshotSuffix)) f.files.erase(f.path(name));
-  f.reopen_after_kill();
-  CHECK(f.table() == expected);
-  CHECK(f.log->last_stable_offset(f.log->log_end()) == f.log->log_end());
-  REQUIRE(f.log->producers().find(p.id) != nullptr);
-  CHECK(f.log->producers().find(p.id)->newest()->last_sequence == Sequence{1});
-  CHECK(f.log->producers().find(q.id)->newest()->last_sequence == Sequence{0});
-}
-
-TEST_CASE("compaction: markers stay until their data is gone and their horizon has passed",
-          "[log][compaction]") {
-  CompactionFixture f;
-  const BatchBuilder::Producer p{ProducerId{1}, ProducerEpoch{0}, Sequence{0}};
-  const auto markers = [&] {
-    int count = 0;
-    const auto run = f.read_all(f.log->log_start(), 1 << 20);
-    for (const BatchView& batch : batches_of(run))
-      if (batch.is_control()) ++count;
-    return count;
-  };
-  f.put({.records = {{"a", "1"}}, .producer = p, .transactional = true});
-  f.marker(ControlType::commit, p.id, p.epoch);
-  f.put("a", "2");
-  f.roll();
-  // Long after the producer was last heard of: nothing is kept for its sake.
-  std::int64_t now = kNow.value + std::chrono::milliseconds{f.config.producer_expiration}.count();
-  const auto pass = [&](std::int64_t step) {
-    now += step;
-    f.put("filler", std::to_string(now));
-    f.roll();
-    REQUIRE(f.compact(Timestamp{now}));
-    return markers();
-  };
-  REQUIRE(f.compact(Timestamp{now}));
-  CHECK(markers() == 1);  // its data went
-  CHECK(pass(1) == 1);    // and so its time runs
-  CHECK(pass(999) == 1);
-  CHECK(pass(1) == 0);
-  CHECK(f.table().at("a") == "2");
-  f.reopen_after_kill();
-  CHECK(f.log->last_stable_offset(f.log->log_end()) == f.log->log_end());
-}
-
-TEST_CASE("compaction: a transaction that is open holds it up", "[log][compaction]") {
-  CompactionFixture f;
-  const BatchBuilder::Producer p{ProducerId{1}, ProducerEpoch{0}, Sequence{0}};
-  for (int i = 0; i < 20; ++i) f.put("key", std::to_string(i));
-  const auto open = f.put({.records = {{"key", "open"}}, .producer = p, .transactional = true});
-  for (int i = 0; i < 20; ++i) f.put("key", std::to_string(i));
-  f.roll();
-  REQUIRE(f.compact());
-  CHECK(f.log->first_dirty() <= open.base);
-  CHECK(f.records().size() >= 21);
-  // Its marker is in the active segment: how it ended is not known to a pass yet.
-  f.marker(ControlType::abort, p.id, p.epoch);
-  REQUIRE(f.log->sync_now());
-  (void)f.compact();
-  CHECK(f.log->first_dirty() <= open.base);
-  f.roll();
-  f.roll();
-  REQUIRE(f.compact());
-  CHECK(f.log->first_dirty() > open.base);
-  CHECK(f.table() == std::map<std::string, std::optional<std::string>>{{"key", "19"}});
-}
-
-TEST_CASE("compaction: an idempotent producer goes on after everything of it was hidden",
-          "[log][compaction]") {
-  CompactionFixture f;
-  for (int i = 0; i < 6; ++i)
-    f.put({.records = {{"a", std::to_string(i)}},
-           .producer = BatchBuilder::Producer{ProducerId{1}, ProducerEpoch{3}, Sequence{i}}});
-  for (int i = 0; i < 10; ++i) f.put("a", std::to_string(i));
-  f.roll();
-  REQUIRE(f.compact());
-  CHECK(f.records().size() == 2);
-  f.files.erase(f.path("recovery-point"));
-  for (const auto& name : names_with(f.files, kSnapshotSuffix)) f.files.erase(f.path(name));
-  f.reopen_after_kill();
-  const auto next = [&](int sequence) {
-    return keyed_batch(
-        {.records = {{"a", "x"}},
-         .producer = BatchBuilder::Producer{ProducerId{1}, ProducerEpoch{3}, Sequence{sequence}}});
-  };
-  const auto repeated = next(5);
-  CHECK(std::holds_alternative<ProducerDuplicate>(f.log->check_producer(view_of(repeated), kNow)));
-  const auto fresh = next(6);
-  CHECK(std::holds_alternative<ProducerOk>(f.log->check_producer(view_of(fresh), kNow)));
-  const auto ahead = next(8);
-  CHECK(std::holds_alternative<ProducerRejected>(f.log->check_producer(view_of(ahead), kNow)));
 }
 
 TEST_CASE("compaction: lookups by offset and time are exact afterwards", "[log][compaction]") {
@@ -472,6 +350,40 @@ TEST_CASE("compaction: a log that is closed in the middle of a pass opens clean"
     CHECK(f.table() == table);
     CHECK(names_with(f.files, kCleanedSuffix).empty());
   }
+}
+
+TEST_CASE("compaction: a swap that cannot be carried out is told, and nothing is thrown away",
+          "[log][compaction]") {
+  CompactionFixture f;
+  for (int i = 0; i < 60; ++i) f.put("key-" + std::to_string(i), std::to_string(i));
+  f.roll();
+  REQUIRE(f.log->close());
+  const SwapList list{{{Offset{0}, 12345}}, {Offset{0}, f.log->active_segment_base()}};
+  f.files.put(f.path(kSwapListFile), list.encode());
+  f.open();
+  REQUIRE(f.damage.all.size() == 1);
+  CHECK(f.damage.all.front().acknowledged);
+  CHECK(f.damage.all.front().file == f.path(kSwapListFile));
+  CHECK(f.log->state() == LogState::read_only);
+  CHECK(f.table().size() == 60);
+  // Whoever makes the log writable again takes that on.
+  REQUIRE(f.log->truncate_to(Offset{40}));
+  CHECK(names_with(f.files, kSwapListFile).empty());
+  f.reopen_after_kill();
+  CHECK(f.damage.all.empty());
+  CHECK(f.table().size() == 40);
+}
+
+TEST_CASE("compaction: readers at the tail see it, too", "[log][compaction]") {
+  auto config = CompactionFixture::compact_config();
+  config.tail_cache_bytes = 1U << 20;
+  CompactionFixture f{config};
+  for (int i = 0; i < 60; ++i) f.put("key", std::to_string(i));
+  f.roll();
+  REQUIRE(f.compact());
+  CHECK(f.records().size() == 2);
+  f.put("key", "on");
+  CHECK(f.records().size() == 3);
 }
 
 }  // namespace
