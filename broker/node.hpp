@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/cleaner_budget.hpp"
 #include "broker/journals.hpp"
 #include "broker/log_directory.hpp"
 #include "broker/recovery_progress.hpp"
@@ -42,7 +43,8 @@ struct World {
 };
 
 /// What every part of one broker may look at: fixed once the broker has started (the limiter of log
-/// lines excepted), so it is read from all shards without a lock. Owned by `Broker`.
+/// lines and the budget of compaction excepted), so it is read from all shards without a lock.
+/// Owned by `Broker`.
 struct Node {
   Node(World w, config::BrokerConfig c);
   ~Node();
@@ -55,6 +57,7 @@ struct Node {
   config::BrokerConfig config;
   BrokerSettings settings;
   CatalogueRules rules;
+  CleanerBudget cleaner_budget{settings.cleaner};
   LogLimiter log_limiter{std::chrono::seconds{10}};
   std::string cluster_id;
   std::filesystem::path data_dir;

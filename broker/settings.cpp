@@ -61,6 +61,22 @@ GroupSettings group_settings(const config::BrokerConfig& config) {
   return groups;
 }
 
+CleanerSettings cleaner_settings(const config::BrokerConfig& config) {
+  const auto bytes = [](std::int64_t value) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0));
+  };
+  CleanerSettings cleaner;
+  cleaner.enabled = config.get_bool("log.cleaner.enable");
+  cleaner.passes_max = config.get_int("log.cleaner.threads");
+  // A pause of nothing would be a loop that never ends.
+  cleaner.backoff = std::max(ms(config, "log.cleaner.backoff.ms"), milliseconds{1});
+  cleaner.key_map_bytes = bytes(config.get_long("log.cleaner.dedupe.buffer.size"));
+  cleaner.key_map_load = config.get_double("log.cleaner.io.buffer.load.factor");
+  cleaner.buffer_bytes = bytes(config.get_int("log.cleaner.io.buffer.size"));
+  cleaner.bytes_per_second = config.get_double("log.cleaner.io.max.bytes.per.second");
+  return cleaner;
+}
+
 /// A batch is decompressed on its shard's thread, so a bomb holds up its neighbours for as long as
 /// this many bytes take: about 0.1 s.
 constexpr std::size_t kDecompressedBytesMax = std::size_t{64} << 20;
@@ -91,6 +107,7 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
       journal_bytes{static_cast<std::uint64_t>(config.get_long("journal.bytes"))},
       retention_check_interval{ms(config, "log.retention.check.interval.ms")},
       checkpoint_interval{ms(config, "log.flush.offset.checkpoint.interval.ms")},
+      cleaner{cleaner_settings(config)},
       groups{group_settings(config)} {
   controller.partitions_default = config.get_int("num.partitions");
   controller.replication_factor_default =
@@ -121,6 +138,10 @@ PartitionSettings partition_settings(const config::BrokerConfig& config,
       static_cast<std::uint64_t>(config.get_long("log.checkpoint.interval.bytes"));
   log.delete_old = topic.delete_old;
   log.compact = topic.compact;
+  log.min_compaction_lag = topic.min_compaction_lag;
+  log.max_compaction_lag = topic.max_compaction_lag;
+  log.min_dirty_ratio = topic.min_cleanable_dirty_ratio;
+  log.delete_retention = topic.delete_retention;
   log.timestamp_type = topic.timestamp_type == config::TimestampType::log_append_time
                            ? protocol::TimestampType::log_append_time
                            : protocol::TimestampType::create_time;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "broker/cleaner_budget.hpp"
 #include "broker/disk_space.hpp"
 #include "broker/group/types.hpp"
 #include "broker/partition.hpp"
@@ -36,6 +37,7 @@ struct BrokerSettings {
   std::uint64_t journal_bytes;     // 0: none
   std::chrono::milliseconds retention_check_interval;
   std::chrono::milliseconds checkpoint_interval;  // syncs of partitions that nobody waits for
+  CleanerSettings cleaner;
   GroupSettings groups;
   replication::ControllerSettings controller;
 };

@@ -3,6 +3,7 @@
 #include <fmt/ostream.h>
 #include <spdlog/spdlog.h>
 
+#include "broker/cleaner.hpp"
 #include "broker/data_directory.hpp"
 #include "broker/errors.hpp"
 #include "broker/fetch/sessions.hpp"
@@ -18,8 +19,6 @@ using protocol::ErrorCode;
 constexpr auto kWaiterSweep = std::chrono::milliseconds{100};  // how late a produce timeout may be
 constexpr auto kStopGrace = std::chrono::seconds{10};
 constexpr auto kSpaceCheck = std::chrono::seconds{1};
-constexpr std::uint64_t kMakeRoomEvery = 5;  // checks of a disk that is full
-constexpr Timestamp kEndOfTime{std::numeric_limits<std::int64_t>::max()};
 
 /// Damage found while a log was opened, told to the operator with file and offset.
 class DamageLog final : public log::DamageSink {
@@ -62,6 +61,7 @@ Shard::Shard(Node& node, std::size_t index, net::Scheduler& scheduler)
       fetch_sessions_{std::make_unique<FetchSessions>(node.settings.fetch_sessions_max, index)},
       groups_{std::make_unique<GroupService>(*this)},
       journal_{*this},
+      cleaner_{std::make_unique<Cleaner>(*this, node.cleaner_budget)},
       pool_idle_{scheduler.executor()},
       sessions_gone_{scheduler.executor()} {}
 
@@ -75,6 +75,7 @@ void Shard::start() {
                                            std::chrono::milliseconds{50}, std::chrono::seconds{30}),
       &Shard::sweep_sessions);
   every(node_.settings.retention_check_interval, &Shard::keep_house);
+  every(node_.settings.cleaner.backoff, &Shard::compact);
   every(node_.settings.checkpoint_interval, &Shard::sync_stragglers);
   if (index_ == 0) every(kSpaceCheck, &Shard::watch_space);
 }
@@ -326,52 +327,6 @@ void Shard::expire_waiters() {
   }
   for (const auto& partition : looked_at)
     if (!partition->rest()) busy_.push_back(partition);
-}
-
-void Shard::keep_house() {
-  delete_old(wall());
-}
-
-void Shard::make_room() {
-  if (!stopping_) delete_old(kEndOfTime);
-}
-
-void Shard::watch_space() {
-  if (std::exchange(watching_space_, true)) return;
-  on_pool(
-      [&directory = node_.log_dir] {
-        directory.check();
-        return directory.level();
-      },
-      [this](SpaceLevel level) {
-        watching_space_ = false;
-        if (level == SpaceLevel::ample) {
-          checks_without_room_ = 0;
-        } else if (checks_without_room_++ % kMakeRoomEvery == 0) {
-          for (const auto& shard : node_.shards)
-            shard->scheduler().post([target = shard.get()] { target->make_room(); });
-        }
-      });
-}
-
-void Shard::delete_old(Timestamp purge_before) {
-  for (const auto& [place, partition] : partitions_) {
-    if (partition->offline()) continue;
-    auto& log = partition->log();
-    const auto deleted = log.apply_retention(wall(), partition->high_watermark());
-    if (!deleted) partition->log_failed(deleted.error());
-    if (deleted && deleted->segments > 0) {
-      retained_.segments += deleted->segments;
-      retained_.bytes += deleted->bytes;
-      spdlog::info("{}: retention deleted {} segments of {} bytes",
-                   fmt::streamed(partition->name()), deleted->segments, deleted->bytes);
-    }
-    if (const auto purged = log.purge(purge_before); !purged) {
-      spdlog::warn("{}: deleted segments could not be removed: {}",
-                   fmt::streamed(partition->name()), purged.error().message());
-    }
-    log.expire_producers(wall());
-  }
 }
 
 void Shard::sync_stragglers() {

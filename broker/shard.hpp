@@ -18,6 +18,7 @@
 namespace millrace::broker {
 
 class Session;
+class Cleaner;
 class FetchSessions;
 class GroupService;
 
@@ -74,8 +75,19 @@ class Shard {
   /// Makes what `partition` has written durable, by the journal or by a sync of its segments, if
   /// that is due and none is under way.
   void sync(const std::shared_ptr<Partition>& partition);
-  /// Runs `work` on a thread of `pool` and `then(result)` back here; counted, so that a stop waits
-  /// for it.
+  /// Every partition that is open here, in no order that means anything.
+  template <class Visit>
+  void each_partition(Visit visit) const {
+    for (const auto& [place, partition] : partitions_) visit(partition);
+  }
+  /// Hands the partition's recovery checkpoint to the pool, if one is due.
+  void checkpoint(const std::shared_ptr<Partition>& partition);
+  /// Runs `work` on a thread of `pool`, by default that of the disks, and `then(result)` back here;
+  /// counted, so that a stop can wait.
+  template <class Work, class Then>
+  void on_pool(Work work, Then then) {
+    on_pool(node_.world.pool, std::move(work), std::move(then));
+  }
   template <class Work, class Then>
   void on_pool(net::BlockingPool& pool, Work work, Then then) {
     ++pool_work_;
@@ -132,11 +144,6 @@ class Shard {
   net::Awaitable<void> drain_sessions(net::Task done);
   net::Awaitable<void> close_all(net::Task done);
   void end_turn();
-  void checkpoint(const std::shared_ptr<Partition>& partition);
-  template <class Work, class Then>
-  void on_pool(Work work, Then then) {
-    on_pool(node_.world.pool, std::move(work), std::move(then));
-  }
   void pool_work_done();
   net::Awaitable<void> run_session(std::uint64_t arrival, std::shared_ptr<Session> session,
                                    net::Task gone);
@@ -147,7 +154,10 @@ class Shard {
   /// Deletes what may be deleted, without the usual delay: the disk is full.
   void make_room();
   void delete_old(Timestamp purge_before);
+  void retain(const std::shared_ptr<Partition>& partition, Timestamp purge_before);
+  void purge(const std::shared_ptr<Partition>& partition, Timestamp before);
   void watch_space();
+  void compact();
   void sync_stragglers();
 
   Node& node_;
@@ -170,6 +180,7 @@ class Shard {
   std::unique_ptr<FetchSessions> fetch_sessions_;
   std::unique_ptr<GroupService> groups_;
   ShardJournal journal_;
+  std::unique_ptr<Cleaner> cleaner_;
   std::size_t pool_work_ = 0;  // on its way through the pool
   net::Event pool_idle_;
   net::Event sessions_gone_;

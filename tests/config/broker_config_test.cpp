@@ -131,7 +131,7 @@ TEST_CASE("broker config: a known setting without effect gets one notice with th
   inputs.file_text =
       "num.io.threads=16\nzookeeper.connect=z:2181\nrsm.config.x=1\n"
       "listener.name.plaintext.ssl.protocol=TLSv1.3\n"
-      "listener.name.plaintext.max.connections=5\nlog.cleaner.threads=many\n";
+      "listener.name.plaintext.max.connections=5\nnum.network.threads=many\n";
   inputs.sets = {"num.io.threads=8"};
   const auto loaded = BrokerConfig::load(inputs);
   CHECK(loaded.ok());

@@ -144,6 +144,8 @@ TEST_CASE("retention: segments that a power cut brings back below the start are 
   CHECK(f.log->state() == LogState::writable);
   CHECK(f.log->log_start() == end);
   CHECK(f.append().base == end);
+}
+
 TEST_CASE("retention: a start that moves meanwhile overtakes it", "[log][retention]") {
   for (const bool runs_before : {false, true}) {
     LogFixture f;
