@@ -70,7 +70,7 @@ void Shard::retain(const std::shared_ptr<Partition>& partition, Timestamp purge_
               spdlog::info("{}: retention deleted {} segments of {} bytes",
                            fmt::streamed(partition->name()), deleted->segments, deleted->bytes);
             }
-            checkpoint(partition);  // due when the active segment was rolled
+            checkpoint(partition);           // due when the active segment was rolled
             purge(partition, purge_before);  // at once, when the disk is full
             partition->work_ended();
           });

@@ -129,7 +129,10 @@ class Mended(DamagedLog):
 
     def send(self) -> None:
         wait_for("journal", 30, lambda: "make small appends durable" in self.broker.log())
-        super().send()
+        # Large appends have their segment synced, and a checkpoint may follow.
+        for i in range(0, RECORDS, 500):
+            sent = b"".join(line + b"\n" for line in self.lines[i : i + 500])
+            kcat(self.broker, "-P", "-t", "t", stdin=sent)
 
     def test_zeros(self) -> None:
         def damage(log: bytearray, place: int) -> None:

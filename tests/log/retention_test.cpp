@@ -190,7 +190,7 @@ TEST_CASE("retention: a file that cannot be removed is tried again", "[log][rete
   f.fill(60);
   REQUIRE(f.log->advance_log_start(Offset{60}));
   REQUIRE(f.log->apply_retention(kNow, f.log->log_end()).has_value());
-  f.files.fail_call(2, FileCall::remove);
+  f.files.fail_call(1, FileCall::remove);
   const Timestamp late = kNow + f.config.file_delete_delay;
   CHECK_FALSE(f.log->purge(late).has_value());
   const auto removed = f.log->purge(late);
