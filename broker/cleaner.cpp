@@ -47,7 +47,9 @@ std::shared_ptr<Partition> Cleaner::dirtiest() {
   shard_.each_partition([&](const std::shared_ptr<Partition>& partition) {
     if (!can_start(*partition)) return;
     const auto plan = partition->log().plan_compaction(shard_.wall(), partition->high_watermark());
-    // What the plan had to roll can be compacted behind the next checkpoint.
+    // What is closed can be compacted once it is synced and a checkpoint lies behind it.
+    if (partition->log().recovery_point() < partition->log().active_segment_base())
+      shard_.appended(partition);
     shard_.checkpoint(partition);
     if (!plan.due) return;
     const bool better = !best || std::pair{plan.overdue, plan.dirty_ratio()} >
