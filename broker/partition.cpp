@@ -155,7 +155,10 @@ void Partition::log_failed(const ErrorInfo& cause) {
 
 std::optional<log::SyncWork> Partition::take_sync(Instant now) {
   if (offline() || !directory_.online()) return std::nullopt;
-  if (!log_->has_unsynced_files()) sync_wanted_ = false;
+  // A closed segment is there for compaction, and for a short start, once it is synced and a
+  // checkpoint lies behind it.
+  const bool closed_waits = log_->recovery_point() < log_->active_segment_base();
+  sync_wanted_ = log_->has_unsynced_files() && (sync_wanted_ || closed_waits);
   if (!log_->needs_sync() && !sync_wanted_) return std::nullopt;
   if (!unsynced_since_) unsynced_since_ = now;
   const bool due =

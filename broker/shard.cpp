@@ -277,12 +277,7 @@ void Shard::end_turn() {
 void Shard::sync(const std::shared_ptr<Partition>& partition) {
   if (partition->retired()) return;
   if (partition->settings().flush_sync) journal_.take(partition);
-  auto& log = partition->log();
-  log.trim_cache();
-  // A closed segment is there for compaction, and for a short start, once it is synced and a
-  // checkpoint lies behind it.
-  if (log.has_unsynced_files() && log.recovery_point() < log.active_segment_base())
-    partition->sync_soon();
+  partition->log().trim_cache();
   auto work = partition->take_sync(now());
   if (!work) return;
   auto shared = std::make_shared<log::SyncWork>(std::move(*work));

@@ -47,9 +47,9 @@ class JournalWrite {
 /// segment itself.
 class Journal {
  public:
-  /// More gains nothing on one disk (`./dev bench sync`), and fewer wait for one another.
+  /// Enough that the next group seldom waits; groups grow while all of them are under way.
   static constexpr std::size_t kInFlightMax = 4;
-  /// Of one entry: larger ones cost more as a second copy than their segment's own sync.
+  /// Of one entry: a larger one takes the disk's bandwidth twice, to spare a single sync.
   static constexpr std::size_t kEntryBytesMax = 64U << 10;
   static constexpr std::size_t kGroupBytesMax = 1U << 20;
 
