@@ -22,11 +22,40 @@ Partition::Partition(TopicPartition name, TopicId topic_id, LeaderEpoch epoch,
   log_->begin_epoch(epoch_);
 }
 
-ProduceResult Partition::produce(Bytes records, std::int16_t version, Timestamp now) {
-  if (retired_) return {.error = ErrorCode::not_leader_or_follower};
+std::optional<ProduceResult> Partition::produce(Bytes records, std::int16_t version,
+                                                Timestamp now) {
+  if (retired_) return ProduceResult{.error = ErrorCode::not_leader_or_follower};
+  if (!queue_.empty()) return std::nullopt;
   protocol::ProduceRules rules = settings_.rules;
   rules.produce_version = version;
-  auto verdict = protocol::validate_produced(records, rules, now);
+  auto verdict = protocol::validate_lightly(records, rules, now);
+  if (!verdict) return std::nullopt;
+  return accept(records, *std::move(verdict), rules.timestamp_type, now);
+}
+
+void Partition::produce_later(SharedBytes records, std::int16_t version, Timestamp now,
+                              std::move_only_function<void(ProduceResult)> done) {
+  if (retired_) return done({.error = ErrorCode::not_leader_or_follower});
+  QueuedBatch batch{std::move(records), settings_.rules, now, std::move(done)};
+  batch.rules.produce_version = version;
+  queue_.add(std::move(batch));
+}
+
+bool Partition::prepared(std::vector<protocol::ProduceVerdict> verdicts, Timestamp now) {
+  const Offset end = log_->log_end();
+  for (auto& [batch, verdict] : queue_.take_back(std::move(verdicts))) {
+    auto result = accept(batch.records.view(), std::move(verdict), batch.rules.timestamp_type, now);
+    batch.records = {};  // the log has its copy; the receive buffer may be used again
+    batch.done(std::move(result));
+  }
+  return log_->log_end() != end;
+}
+
+/// `timestamp_type` is the one that the batch was validated for: the topic's may have changed
+/// since.
+ProduceResult Partition::accept(Bytes records, protocol::ProduceVerdict verdict,
+                                protocol::TimestampType timestamp_type, Timestamp now) {
+  if (retired_) return {.error = ErrorCode::not_leader_or_follower};
   if (auto* rejection = std::get_if<protocol::Rejection>(&verdict)) {
     return {.error = rejection->code,
             .message = std::move(rejection->message),
@@ -49,8 +78,7 @@ ProduceResult Partition::produce(Bytes records, std::int16_t version, Timestamp 
   if (const auto* rejected = std::get_if<log::ProducerRejected>(&verdict_on_producer)) {
     return {.error = rejected->code, .message = rejected->message};
   }
-  const bool appends_time =
-      settings_.log.timestamp_type == protocol::TimestampType::log_append_time;
+  const bool appends_time = timestamp_type == protocol::TimestampType::log_append_time;
   if (const auto* duplicate = std::get_if<log::ProducerDuplicate>(&verdict_on_producer)) {
     ProduceResult result;
     result.base_offset = duplicate->base_offset;
@@ -245,6 +273,7 @@ void Partition::set_settings(PartitionSettings settings) {
 
 void Partition::retire(ErrorCode error) {
   retired_ = true;
+  for (auto& batch : queue_.clear()) batch.done({.error = error});
   fail_waiters(error);
   wake_readers();
 }

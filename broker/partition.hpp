@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "broker/log_directory.hpp"
+#include "broker/produce_queue.hpp"
 #include "log/partition_log.hpp"
 #include "protocol/base/clock.hpp"
 #include "protocol/error_code.hpp"
@@ -36,16 +37,6 @@ class ReadWaiter {
   [[nodiscard]] virtual bool done() const = 0;
 };
 
-/// What became of a batch that a producer sent.
-struct ProduceResult {
-  protocol::ErrorCode error = protocol::ErrorCode::none;
-  std::string message;
-  std::vector<protocol::RecordError> record_errors;
-  Offset base_offset;
-  Offset end;  // right behind the last record
-  std::optional<Timestamp> log_append_time;
-};
-
 /// One replica of a partition: the shell around its log. Owned by its shard and used on the shard's
 /// thread alone; work on pool threads holds a `shared_ptr`, so that it outlives a deletion.
 ///
@@ -61,8 +52,17 @@ class Partition {
             std::unique_ptr<log::PartitionLog> log, LogDirectory& directory);
 
   /// Validates one produced blob and appends it. Nothing is appended when the result has an error,
-  /// or when the batch is a repetition of one that is in the log already.
-  ProduceResult produce(Bytes records, std::int16_t version, Timestamp now);
+  /// or when the batch is a repetition of one that is in the log already. No result: the batch is
+  /// work for a pool thread, or another one in front of it is, so it must go to `produce_later`.
+  std::optional<ProduceResult> produce(Bytes records, std::int16_t version, Timestamp now);
+  /// Puts the batch in line; `done` gets what became of it, in the order in which batches came.
+  void produce_later(SharedBytes records, std::int16_t version, Timestamp now,
+                     std::move_only_function<void(ProduceResult)> done);
+  /// The next work for a pool thread, if batches are in line and none is out.
+  std::optional<PrepareWork> take_prepare() { return queue_.take(); }
+  /// The work has come back: appends what was accepted, in order, and tells. Gives whether
+  /// anything was appended.
+  bool prepared(std::vector<protocol::ProduceVerdict> verdicts, Timestamp now);
   /// Appends a batch of our own (coordinator and metadata records).
   ProduceResult append_own(Bytes batch);
   /// Calls `done` once everything below `end` is committed, or cannot be. At once if it is already.
@@ -127,8 +127,8 @@ class Partition {
   [[nodiscard]] log::PartitionLog& log() { return *log_; }
   [[nodiscard]] const log::PartitionLog& log() const { return *log_; }
 
-  /// The topic is gone or the broker stops: waiters get `error`, readers are woken, nothing is
-  /// appended any more.
+  /// The topic is gone or the broker stops: waiters and batches in line get `error`, readers are
+  /// woken, nothing is appended any more.
   void retire(protocol::ErrorCode error);
   [[nodiscard]] bool retired() const { return retired_; }
 
@@ -139,6 +139,8 @@ class Partition {
     Committed done;
   };
 
+  ProduceResult accept(Bytes records, protocol::ProduceVerdict verdict,
+                       protocol::TimestampType timestamp_type, Timestamp now);
   ProduceResult appended(Result<log::AppendInfo> info);
   void advance();
   Result<void> take_back();
@@ -154,6 +156,7 @@ class Partition {
   std::uint64_t admitted_bytes_ = 0;  // appended in this turn
   Offset high_watermark_;             // log_start <= high_watermark_ <= log_end; never goes back
   std::deque<Waiter> waiters_;        // ascending `end`
+  ProduceQueue queue_;
   std::vector<std::shared_ptr<ReadWaiter>> readers_;
   std::size_t readers_live_ = 0;  // after the last prune; doubles as the mark for the next
   bool in_turn_ = false;          // something was appended since the last `write`

@@ -59,8 +59,10 @@ net::Awaitable<void> Session::read_loop() {
         close();
         co_return;
       }
-      // Somebody who asks but does not read the answers waits here, not in our memory.
+      // Somebody who asks but does not read the answers waits here, not in our memory; and so does
+      // somebody who sends faster than the pool compresses anew.
       while (!closed_ && (unsent_bytes_ > shard_.node().settings.response_queue_bytes_max ||
+                          pending_bytes_ > shard_.node().settings.request_bytes_max ||
                           pending_.size() >= kPendingMax)) {
         co_await answered_.wait();
       }
@@ -75,6 +77,7 @@ net::Awaitable<void> Session::read_loop() {
 
 /// Takes one request. False when the connection is of no use any more.
 net::Awaitable<bool> Session::serve(SharedBytes frame) {
+  const std::size_t bytes = frame.size();
   protocol::Reader in{std::move(frame)};
   const auto decoded = protocol::decode_request_header(in);
   if (!decoded) {
@@ -92,7 +95,7 @@ net::Awaitable<bool> Session::serve(SharedBytes frame) {
   }
   RequestContext context{shard_, shard_.node(), *this, header};
   if (header.api_key == protocol::ApiKey::produce && kProduceServed.contains(header.api_version)) {
-    const auto begun = begin_produce(context, in, open_slot());
+    const auto begun = begin_produce(context, in, open_slot(bytes));
     if (begun) co_return true;
     log_bad_request(fmt::format("a Produce request v{} with a bad field {}", header.api_version,
                                 in.failed_field()));
@@ -100,7 +103,7 @@ net::Awaitable<bool> Session::serve(SharedBytes frame) {
   }
   co_await all_answered();
   if (closed_) co_return false;
-  const Slot slot = open_slot();
+  const Slot slot = open_slot(bytes);
   auto response = co_await handler->handle(context, in);
   if (!response) {
     log_bad_request(fmt::format("a {} request v{} that cannot be served: {}{}{}",
@@ -117,8 +120,9 @@ net::Awaitable<void> Session::all_answered() {
   while (!pending_.empty() && !closed_) co_await answered_.wait();
 }
 
-Session::Slot Session::open_slot() {
-  pending_.emplace_back();
+Session::Slot Session::open_slot(std::size_t request_bytes) {
+  pending_.push_back({.request_bytes = request_bytes});
+  pending_bytes_ += request_bytes;
   return first_slot_ + pending_.size() - 1;
 }
 
@@ -149,6 +153,7 @@ bool Session::take_ready() {
     if (pending_.front().response.size() > 0) {
       outgoing_.push_back(std::move(pending_.front().response));
     }
+    pending_bytes_ -= pending_.front().request_bytes;
     pending_.pop_front();
     ++first_slot_;
     any = true;

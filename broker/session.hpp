@@ -57,6 +57,7 @@ class Session : public std::enable_shared_from_this<Session> {
  private:
   struct Pending {
     bool ready = false;
+    std::size_t request_bytes = 0;
     protocol::EncodedMessage response;  // empty: no answer
   };
 
@@ -64,7 +65,7 @@ class Session : public std::enable_shared_from_this<Session> {
   net::Awaitable<void> write_loop();
   net::Awaitable<bool> serve(SharedBytes frame);
   net::Awaitable<void> all_answered();
-  Slot open_slot();
+  Slot open_slot(std::size_t request_bytes);
   void settle(Slot slot, protocol::EncodedMessage response);
   bool take_ready();
   void say_goodbye();
@@ -80,6 +81,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Slot first_slot_ = 0;
   std::vector<protocol::EncodedMessage> outgoing_;  // being written
   std::size_t unsent_bytes_ = 0;                    // ready or being written
+  std::size_t pending_bytes_ = 0;                   // of the requests in `pending_`
   net::Event answered_;                             // pulsed when the pending answers become fewer
   net::Event can_write_;  // set when the first pending answer is ready, or on the way out
   net::TaskGroup writer_;

@@ -258,6 +258,19 @@ void Shard::appended(const std::shared_ptr<Partition>& partition) {
   if (first) scheduler_.post([this] { end_turn(); });
 }
 
+/// While one group is on its way the next builds up, and batches keep their order. Not on the
+/// threads that sync: nobody else's acknowledgement waits behind a compression.
+void Shard::prepare(const std::shared_ptr<Partition>& partition) {
+  auto work = partition->take_prepare();
+  if (!work) return;
+  on_pool(
+      node_.world.read_pool, [work = *std::move(work)] { return work.run(); },
+      [this, partition](std::vector<protocol::ProduceVerdict> verdicts) {
+        if (partition->prepared(std::move(verdicts), wall())) appended(partition);
+        prepare(partition);
+      });
+}
+
 void Shard::end_turn() {
   const auto written = std::exchange(turn_, {});
   for (const auto& partition : written) {

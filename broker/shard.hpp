@@ -72,6 +72,9 @@ class Shard {
   /// all else that the turn brings, and then synced.
   void appended(const std::shared_ptr<Partition>& partition);
 
+  /// Batches are in line in `partition`: a pool thread works on them, unless one does already.
+  void prepare(const std::shared_ptr<Partition>& partition);
+
   /// Makes what `partition` has written durable, by the journal or by a sync of its segments, if
   /// that is due and none is under way.
   void sync(const std::shared_ptr<Partition>& partition);

@@ -73,6 +73,32 @@ void refuse(PartitionAnswer& answer, ErrorCode error, std::string message) {
   if (!message.empty()) answer.error_message = std::move(message);
 }
 
+/// The batch is in the log, or is not and the result says why.
+void answer_with(const ProducePtr& produce, PartitionAnswer& answer, Partition& partition,
+                 Shard& shard, ProduceResult result) {
+  if (result.error != ErrorCode::none) {
+    refuse(answer, result.error, std::move(result.message));
+    for (auto& [index, message] : result.record_errors) {
+      auto& record = answer.record_errors.emplace_back();
+      record.batch_index = index;
+      record.batch_index_error_message = std::move(message);
+    }
+    return count_off(produce, shard);
+  }
+  answer.base_offset = result.base_offset.value;
+  answer.log_start_offset = partition.log().log_start().value;
+  if (result.log_append_time) answer.log_append_time_ms = result.log_append_time->value;
+  if (produce->acks == 0) return count_off(produce, shard);
+  partition.when_committed(result.end, produce->deadline,
+                           [produce, &answer, &shard](ErrorCode error) {
+                             std::string message;
+                             if (error == kNoSpace) message = shard.node().log_dir.refusal();
+                             if (error != ErrorCode::none)
+                               refuse(answer, error, std::move(message));
+                             count_off(produce, shard);
+                           });
+}
+
 void append(const ProducePtr& produce, Part& part, Shard& shard) {
   PartitionAnswer& answer = *part.answer;
   const auto partition = shard.find(part.topic, part.index);
@@ -85,29 +111,18 @@ void append(const ProducePtr& produce, Part& part, Shard& shard) {
     return count_off(produce, shard);
   }
   auto result = partition->produce(part.records.view(), produce->version, shard.wall());
-  part.records = {};  // the log has its copy; the receive buffer may be used again
-  if (result.error != ErrorCode::none) {
-    refuse(answer, result.error, std::move(result.message));
-    for (auto& [index, message] : result.record_errors) {
-      auto& record = answer.record_errors.emplace_back();
-      record.batch_index = index;
-      record.batch_index_error_message = std::move(message);
-    }
-    return count_off(produce, shard);
+  if (!result) {
+    // The partition keeps `done` and outlives it.
+    auto done = [produce, &answer, owner = partition.get(), &shard](ProduceResult later) {
+      answer_with(produce, answer, *owner, shard, std::move(later));
+    };
+    partition->produce_later(std::move(part.records), produce->version, shard.wall(),
+                             std::move(done));
+    return shard.prepare(partition);
   }
-  answer.base_offset = result.base_offset.value;
-  answer.log_start_offset = partition->log().log_start().value;
-  if (result.log_append_time) answer.log_append_time_ms = result.log_append_time->value;
-  shard.appended(partition);
-  if (produce->acks == 0) return count_off(produce, shard);
-  partition->when_committed(result.end, produce->deadline,
-                            [produce, &answer, &shard](ErrorCode error) {
-                              std::string message;
-                              if (error == kNoSpace) message = shard.node().log_dir.refusal();
-                              if (error != ErrorCode::none)
-                                refuse(answer, error, std::move(message));
-                              count_off(produce, shard);
-                            });
+  part.records = {};  // the log has its copy; the receive buffer may be used again
+  if (result->error == ErrorCode::none) shard.appended(partition);
+  answer_with(produce, answer, *partition, shard, *std::move(result));
 }
 
 }  // namespace

@@ -14,8 +14,8 @@ constexpr Setting kSettings[] = {
     {"disk.threads", int32, "8", between(1, 1024), count, read_only, kUsed,
      "Threads that sync files and open, check and delete them."},
     {"disk.read.threads", int32, "4", between(1, 1024), count, read_only, kUsed,
-     "Threads that read data which is not in memory, apart from disk.threads so that no sync waits "
-     "behind a reader."},
+     "Threads that read data which is not in memory, compact, and compress produced batches anew; "
+     "apart from disk.threads so that no sync waits behind them."},
     {"read.ahead.bytes", int64, "8388608", at_least(0), bytes, read_only, kUsed,
      "How far data that is not in memory is read ahead of a consumer, per connection and file; 0 "
      "not at all."},

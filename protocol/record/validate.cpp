@@ -218,13 +218,25 @@ Result<std::vector<std::byte>> rebuild(const BatchView& batch, const ProduceRule
   return assemble_batch(header, *compressed);
 }
 
-ProduceVerdict judge(const BatchView& batch, const ProduceRules& rules, Timestamp now,
-                     DecompressionBuffer& buffer) {
-  const auto section =
-      decompress_into(buffer, batch.codec(), batch.records_section(), rules.decompressed_bytes_max);
-  if (!section) return cannot_decompress(section.error(), rules);
+enum class Effort : std::uint8_t { light, full };
+
+/// Nothing when it takes more than a light effort.
+std::optional<ProduceVerdict> judge(const BatchView& batch, const ProduceRules& rules,
+                                    Timestamp now, DecompressionBuffer& buffer, Effort effort) {
+  const bool light = effort == Effort::light;
+  const bool other_codec = rules.target_codec.value_or(batch.codec()) != batch.codec();
+  if (light && other_codec) return std::nullopt;
+  const auto bytes_max =
+      light ? std::min(rules.decompressed_bytes_max, kLightBytesMax) : rules.decompressed_bytes_max;
+  const auto section = decompress_into(buffer, batch.codec(), batch.records_section(), bytes_max);
+  if (!section) {
+    if (section.error() == Errc::decompressed_too_large && bytes_max < rules.decompressed_bytes_max)
+      return std::nullopt;
+    return cannot_decompress(section.error(), rules);
+  }
   RecordCheck check{batch, rules, now};
   if (auto rejection = check.run(*section)) return *std::move(rejection);
+  if (light && !check.consecutive()) return std::nullopt;
 
   Accepted accepted{.record_count = batch.record_count()};
   if (rules.timestamp_type == TimestampType::log_append_time) {
@@ -238,7 +250,7 @@ ProduceVerdict judge(const BatchView& batch, const ProduceRules& rules, Timestam
   }
 
   std::size_t size = batch.size_bytes();
-  if (rules.target_codec.value_or(batch.codec()) != batch.codec() || !check.consecutive()) {
+  if (other_codec || !check.consecutive()) {
     auto rebuilt = rebuild(batch, rules, *section, check.consecutive(), accepted);
     if (!rebuilt)
       return reject(ErrorCode::unknown_server_error,
@@ -255,6 +267,18 @@ ProduceVerdict judge(const BatchView& batch, const ProduceRules& rules, Timestam
   return accepted;
 }
 
+std::optional<ProduceVerdict> validate(Bytes records, const ProduceRules& rules, Timestamp now,
+                                       Effort effort) {
+  const auto only = only_batch(records, rules);
+  if (const auto* const rejection = std::get_if<Rejection>(&only)) return *rejection;
+  const auto& batch = std::get<BatchView>(only);
+  if (auto rejection = check_header(batch, rules)) return *std::move(rejection);
+  thread_local DecompressionBuffer buffer;
+  auto verdict = judge(batch, rules, now, buffer, effort);
+  buffer.clear(kBufferBytesKept);
+  return verdict;
+}
+
 }  // namespace
 
 std::ostream& operator<<(std::ostream& out, const Rejection& rejection) {
@@ -265,14 +289,12 @@ std::ostream& operator<<(std::ostream& out, const Rejection& rejection) {
 }
 
 ProduceVerdict validate_produced(Bytes records, const ProduceRules& rules, Timestamp now) {
-  const auto only = only_batch(records, rules);
-  if (const auto* const rejection = std::get_if<Rejection>(&only)) return *rejection;
-  const auto& batch = std::get<BatchView>(only);
-  if (auto rejection = check_header(batch, rules)) return *std::move(rejection);
-  thread_local DecompressionBuffer buffer;
-  auto verdict = judge(batch, rules, now, buffer);
-  buffer.clear(kBufferBytesKept);
-  return verdict;
+  return *validate(records, rules, now, Effort::full);
+}
+
+std::optional<ProduceVerdict> validate_lightly(Bytes records, const ProduceRules& rules,
+                                               Timestamp now) {
+  return validate(records, rules, now, Effort::light);
 }
 
 void apply_fix(const Accepted& accepted, MutableBytes batch) {

@@ -76,6 +76,17 @@ using ProduceVerdict = std::variant<Accepted, Rejection>;
 [[nodiscard]] ProduceVerdict validate_produced(Bytes records, const ProduceRules& rules,
                                                Timestamp now);
 
+/// Most bytes that `validate_lightly` decompresses.
+inline constexpr std::size_t kLightBytesMax = std::size_t{1} << 20;
+
+/// The same for a thread that must not be held up. Nothing when the verdict takes more than one
+/// look at the batch: when it has to be built anew, for the topic's compression or its record's
+/// offsets, or decompresses to more than `kLightBytesMax`. Then `validate_produced` is to be called
+/// elsewhere.
+[[nodiscard]] std::optional<ProduceVerdict> validate_lightly(Bytes records,
+                                                             const ProduceRules& rules,
+                                                             Timestamp now);
+
 /// Carries out `accepted.fix` on the batch that was accepted.
 void apply_fix(const Accepted& accepted, MutableBytes batch);
 

@@ -42,7 +42,7 @@ struct Fixture {
                                        directory);
   }
   ErrorCode produce(Partition& partition, const std::vector<std::byte>& records) {
-    return partition.produce(records, kVersion, clock.wall()).error;
+    return partition.produce(records, kVersion, clock.wall()).value().error;
   }
   sim::MemoryFiles files;
   sim::SimClock clock;
@@ -107,7 +107,7 @@ TEST_CASE("log directory: producers are told disk, free bytes and limit", "[brok
   auto partition = f.open("t-0");
   f.files.set_space(50'000'000);
   f.directory.check();
-  const auto result = partition->produce(batch(10), kVersion, f.clock.wall());
+  const auto result = partition->produce(batch(10), kVersion, f.clock.wall()).value();
   CHECK(result.error == kNoSpace);
   CHECK_THAT(result.message, Catch::Contains("/data"));
   CHECK_THAT(result.message, Catch::Contains("33222784"));  // without the reserve's room
@@ -141,7 +141,7 @@ TEST_CASE("partition: a write without space refuses what it did not write and go
   f.files.set_space(2500);
   std::vector<ErrorCode> told;
   for (int i = 1; i <= 4; ++i) {
-    const auto result = partition->produce(batch(1000, i), kVersion, f.clock.wall());
+    const auto result = partition->produce(batch(1000, i), kVersion, f.clock.wall()).value();
     REQUIRE(result.error == ErrorCode::none);
     partition->when_committed(result.end, Instant::max(), [&](ErrorCode e) { told.push_back(e); });
   }
@@ -180,7 +180,7 @@ TEST_CASE("log directory: a failed sync takes all its partitions offline; what i
   CHECK(why->since == f.clock.wall());
   write_and_sync(*other);
   CHECK(told == ErrorCode::kafka_storage_error);
-  const auto refused = other->produce(batch(10), kVersion, f.clock.wall());
+  const auto refused = other->produce(batch(10), kVersion, f.clock.wall()).value();
   CHECK(refused.error == ErrorCode::kafka_storage_error);
   CHECK_THAT(refused.message, Catch::Contains("/data") && Catch::Contains("one-0"));
   REQUIRE(one->readable_at(Offset{0}));

@@ -63,6 +63,14 @@ void read_message_set(Bytes bytes) {
 
 void produce(Bytes bytes, const ProduceRules& rules) {
   auto verdict = validate_produced(bytes, rules, kNow);
+  // A light look gives the same verdict or none.
+  if (const auto light = validate_lightly(bytes, rules, kNow)) {
+    ENSURE(light->index() == verdict.index());
+    const auto* const rejection = std::get_if<Rejection>(&verdict);
+    ENSURE(rejection == nullptr || *rejection == std::get<Rejection>(*light));
+    const auto* const taken = std::get_if<Accepted>(&*light);
+    ENSURE(taken == nullptr || !taken->rebuilt);
+  }
   auto* const accepted = std::get_if<Accepted>(&verdict);
   if (!accepted) return;
   std::vector<std::byte> stored{bytes.begin(), bytes.end()};

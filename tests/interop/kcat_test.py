@@ -54,6 +54,23 @@ class Kcat(unittest.TestCase):
             got = kcat(broker, "-C", "-t", "one", "-o", "beginning", "-e", "-q", seconds=300)
             self.assertTrue(got == sent, f"{len(sent)} bytes went in, {len(got)} came out")
 
+    def test_what_the_broker_compresses_anew_keeps_the_order_in_which_it_was_sent(self) -> None:
+        sent = numbered_lines(RECORDS // 2)
+        for wanted, codec in (("zstd", "none"), ("gzip", "lz4"), ("uncompressed", "snappy")):
+            with (
+                self.subTest(wanted=wanted, codec=codec),
+                Broker({"num.partitions": "1", "compression.type": wanted}) as broker,
+            ):
+                kcat(
+                    broker, "-P", "-t", "anew", "-z", codec, "-X", "enable.idempotence=true",
+                    stdin=sent, seconds=300,
+                )  # fmt: skip
+                got = kcat(
+                    broker, "-C", "-t", "anew", "-o", "beginning", "-e", "-q", "-X",
+                    "check.crcs=true", seconds=300,
+                )  # fmt: skip
+                self.assertTrue(got == sent, f"{len(sent)} bytes went in, {len(got)} came out")
+
     def test_the_list_names_broker_topics_and_partitions(self) -> None:
         with Broker({"num.partitions": "2"}) as broker:
             kcat(broker, "-P", "-t", "listed", stdin=b"x\n")

@@ -99,15 +99,17 @@ Plan::Plan(std::uint64_t from) : seed{from} {
                        .pick = rng.next()});
   }
   std::ranges::sort(strikes, {}, &Strike::at);
+  if (rng.chance(1, 2))
+    topic_compression = one_of<std::string>(rng, {"uncompressed", "lz4", "gzip", "zstd"});
 }
 
 std::string Plan::to_string() const {
   auto text = fmt::format(
       "{} shards, {} partitions, {} readers, {} group members{}; rolls at {} index bytes, one "
-      "entry per {} bytes, or {} ms; network up to {} us, disk up to {} us\n",
+      "entry per {} bytes, or {} ms; compression.type {}; network up to {} us, disk up to {} us\n",
       shards, partitions, readers, group_members, fleeting_topic ? ", a fleeting topic" : "",
-      segment_index_bytes, index_interval_bytes, segment_ms.count(), network_delay_max.count(),
-      disk_delay_max.count());
+      segment_index_bytes, index_interval_bytes, segment_ms.count(), topic_compression,
+      network_delay_max.count(), disk_delay_max.count());
   for (const auto& writer : writers) {
     text += fmt::format(
         "  writer: {} records up to {} bytes, batches of {}, codec {}, gives up after {} ms\n",

@@ -64,9 +64,10 @@ struct Plan {
   std::size_t readers = 1;
   std::size_t partition_fetch_bytes_max = 0;
   std::size_t group_members = 0;
-  bool fleeting_topic = false;  ///< one is deleted and created again, all the time
-  bool disk_faults = false;     ///< some strike is one of the disk
-  std::vector<Strike> strikes;  ///< by time
+  bool fleeting_topic = false;                 ///< one is deleted and created again, all the time
+  std::string topic_compression = "producer";  ///< otherwise batches are compressed anew
+  bool disk_faults = false;                    ///< some strike is one of the disk
+  std::vector<Strike> strikes;                 ///< by time
 
   [[nodiscard]] std::string to_string() const;
 };

@@ -131,6 +131,7 @@ net::Awaitable<void> write_probes(Stage& stage, SimScheduler& here) {
 net::Awaitable<void> create_topic(Stage& stage, SimScheduler& here) {
   clients::Client client{here, stage.world.rng(), client_options("admin")};
   clients::NewTopic topic{.name = kTopic, .partitions = stage.plan.partitions};
+  topic.configs["compression.type"] = stage.plan.topic_compression;
   if (stage.mutant == Mutant::acks_before_sync) topic.configs["flush.mode"] = "async";
   const std::vector<clients::NewTopic> topics{std::move(topic)};
   const auto created = co_await clients::Admin{client}.create_topics(topics, stage.in(30s));

@@ -352,6 +352,45 @@ TEST_CASE("produce rules: records are not decompressed past the bound", "[protoc
   CHECK(code_of(bytes, {.decompressed_bytes_max = 999'999}) == ErrorCode::message_too_large);
 }
 
+TEST_CASE("produce rules: a light look gives the same verdict or none", "[protocol][record]") {
+  const ProduceRules as_sent;
+  const auto plain = batch_of(3);
+  REQUIRE(validate_lightly(plain, as_sent, kNow));
+  CHECK(std::holds_alternative<Accepted>(*validate_lightly(plain, as_sent, kNow)));
+  for (const Codec codec : kCodecs) {
+    CAPTURE(codec);
+    const auto batch = batch_of(3, {.codec = codec});
+    CHECK(validate_lightly(batch, as_sent, kNow));
+    // In the topic's codec already, and in another one.
+    CHECK(validate_lightly(batch, {.target_codec = codec}, kNow));
+    const Codec other = codec == Codec::lz4 ? Codec::gzip : Codec::lz4;
+    CHECK_FALSE(validate_lightly(batch, {.target_codec = other}, kNow));
+    CHECK_FALSE(validate_lightly(batch_with_deltas({0, 2, 1}, codec), as_sent, kNow));
+  }
+  // What is refused by its header is refused at once, whatever else there is to do.
+  auto damaged = batch_of(3, {.codec = Codec::gzip});
+  damaged.back() ^= std::byte{1};
+  const auto refused = validate_lightly(damaged, {.target_codec = Codec::lz4}, kNow);
+  REQUIRE(refused);
+  CHECK(std::get<Rejection>(*refused).code == ErrorCode::corrupt_message);
+}
+
+TEST_CASE("produce rules: a light look stops where much comes out", "[protocol][record]") {
+  const auto holding = [](std::size_t bytes) {
+    BatchBuilder builder{{.codec = Codec::zstd}};
+    builder.add(kGoldenTime, as_bytes("k"), as_bytes(std::string(bytes, '0')));
+    return builder.build().value();
+  };
+  CHECK(validate_lightly(holding(kLightBytesMax - 100), {}, kNow));
+  const auto large = holding(kLightBytesMax + 1);
+  CHECK_FALSE(validate_lightly(large, {}, kNow));
+  CHECK(std::holds_alternative<Accepted>(validate_produced(large, {}, kNow)));
+  // A bound below that is the topic's own, and the verdict on it is final.
+  const auto refused = validate_lightly(large, {.decompressed_bytes_max = 1000}, kNow);
+  REQUIRE(refused);
+  CHECK(std::get<Rejection>(*refused).code == ErrorCode::message_too_large);
+}
+
 TEST_CASE("produce rules: records that do not decompress are invalid", "[protocol][record]") {
   for (std::int16_t codec = 1; codec <= 4; ++codec) {
     const auto rejection = rejection_of(with_field(batch_of(2), 21, codec));
