@@ -73,6 +73,10 @@ class GroupCoordinator {
   /// request's topics and partitions in the request's order.
   GroupOutput offset_commit(const protocol::OffsetCommitRequest& request, const GroupClient& client,
                             ReplyToken token, const Moment& at, const TopicDirectory& topics);
+  /// Takes back committed offsets of topics that nobody in the group subscribes to. Parks until
+  /// that is committed, unless there is nothing to take back.
+  GroupOutput offset_delete(const protocol::OffsetDeleteRequest& request, ReplyToken token,
+                            const Moment& at, const TopicDirectory& topics);
   /// Deletes a group without members, its offsets included. Parks until that is committed.
   GroupOutput delete_group(std::string_view group_id, ReplyToken token, const Moment& at);
 

@@ -114,6 +114,46 @@ GroupOutput GroupCoordinator::offset_commit(const OffsetCommitRequest& request,
   return seal(std::move(draft), at);
 }
 
+GroupOutput GroupCoordinator::offset_delete(const protocol::OffsetDeleteRequest& request,
+                                            ReplyToken token, const Moment& at,
+                                            const TopicDirectory& topics) {
+  ENSURE(loaded_);
+  protocol::OffsetDeleteResponse response;
+  Slot* const slot = find(request.group_id);
+  if (request.group_id.empty()) {
+    response.error_code = ErrorCode::invalid_group_id;
+  } else if (slot == nullptr || !slot->exists()) {
+    response.error_code = ErrorCode::group_id_not_found;
+  } else if (!slot->group.has_known_subscriptions()) {
+    response.error_code = ErrorCode::non_empty_group;
+  }
+  if (response.error_code != ErrorCode::none) return reply_at_once(token, std::move(response));
+  Draft draft;
+  for (const auto& topic : request.topics) {
+    auto& answer = response.topics.emplace_back();
+    answer.name = topic.name;
+    ErrorCode error = ErrorCode::none;
+    if (!topics.id_of(topic.name))
+      error = ErrorCode::unknown_topic_or_partition;
+    else if (slot->group.is_subscribed(topic.name))
+      error = ErrorCode::group_subscribed_to_topic;
+    const auto known = slot->offsets.to_delete(topic.name);
+    for (const auto& partition : topic.partitions) {
+      answer.partitions.push_back({partition.partition_index, error});
+      const TopicPartition wanted{topic.name, PartitionIndex{partition.partition_index}};
+      const bool there = std::ranges::find(known, wanted) != known.end();
+      if (error == ErrorCode::none && there) add_offset(*slot, wanted, std::nullopt, draft);
+    }
+  }
+  GroupReply reply{token, std::move(response)};
+  if (draft.write.records.empty()) {
+    draft.out.replies.push_back(std::move(reply));
+  } else {
+    draft.write.steps.emplace_back(std::move(reply));
+  }
+  return seal(std::move(draft), at);
+}
+
 GroupOutput GroupCoordinator::topic_deleted(std::string_view topic, const Moment& at) {
   ENSURE(loaded_);
   Draft draft;

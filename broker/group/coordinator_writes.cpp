@@ -43,6 +43,10 @@ struct Spoil {
       }
     }
   }
+  void operator()(protocol::OffsetDeleteResponse& response) const {
+    response.topics.clear();
+    response.error_code = error;
+  }
   void operator()(auto& response) const { response.error_code = error; }
 };
 

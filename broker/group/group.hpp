@@ -6,6 +6,7 @@
 #include <iosfwd>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -109,6 +110,11 @@ class ClassicGroup {
   /// No members, and nobody is on the way.
   [[nodiscard]] bool is_idle() const { return state_ == GroupState::empty && pending_.empty(); }
   [[nodiscard]] OffsetExpiryRule expiry_rule() const;
+  /// Only of members of protocol type "consumer" it is known what they subscribe to.
+  [[nodiscard]] bool has_known_subscriptions() const;
+  /// Between generations, and where a member's subscription cannot be read, every topic counts.
+  /// Meaningful if `has_known_subscriptions`.
+  [[nodiscard]] bool is_subscribed(std::string_view topic) const;
   /// Members' metadata and assignments show only when Stable.
   void describe(protocol::DescribeGroupsResponse::DescribedGroup& to) const;
 
@@ -178,6 +184,7 @@ class ClassicGroup {
   void cancel_syncs(protocol::ErrorCode error, GroupEffects& out);
 
   // group_write.cpp
+  [[nodiscard]] std::optional<std::set<std::string>> subscriptions() const;
   [[nodiscard]] protocol::GroupMetadataValue metadata_value() const;
   void undo_rejoin(const GroupWrite::StaticRejoin& rejoin, protocol::ErrorCode error,
                    const Moment& at, GroupEffects& out);

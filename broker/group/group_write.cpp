@@ -147,14 +147,33 @@ OffsetExpiryRule ClassicGroup::expiry_rule() const {
     rule.applies = true;
     rule.idle_since = state_since_;
   } else if (state_ == GroupState::stable && protocol_type_ == kConsumerProtocolType) {
-    for (const auto& [id, member] : members_) {
-      const auto topics = subscribed_topics(member.metadata(protocol_));
-      if (!topics) return rule;  // somebody else's format: it may mean any topic
-      rule.subscribed.insert(topics->begin(), topics->end());
-    }
+    auto topics = subscriptions();
+    if (!topics) return rule;
+    rule.subscribed = *std::move(topics);
     rule.applies = true;
   }
   return rule;
+}
+
+/// Nothing when a member's subscription is in somebody else's format: it may mean any topic.
+std::optional<std::set<std::string>> ClassicGroup::subscriptions() const {
+  std::set<std::string> all;
+  for (const auto& [id, member] : members_) {
+    const auto topics = subscribed_topics(member.metadata(protocol_));
+    if (!topics) return std::nullopt;
+    all.insert(topics->begin(), topics->end());
+  }
+  return all;
+}
+
+bool ClassicGroup::has_known_subscriptions() const {
+  return state_ == GroupState::empty || protocol_type_ == kConsumerProtocolType;
+}
+
+bool ClassicGroup::is_subscribed(std::string_view topic) const {
+  if (members_.empty()) return false;
+  const auto topics = protocol_.empty() ? std::nullopt : subscriptions();
+  return !topics || topics->contains(std::string{topic});
 }
 
 void ClassicGroup::describe(protocol::DescribeGroupsResponse::DescribedGroup& to) const {

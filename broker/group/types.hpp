@@ -18,6 +18,7 @@
 #include "protocol/messages/join_group.hpp"
 #include "protocol/messages/leave_group.hpp"
 #include "protocol/messages/offset_commit.hpp"
+#include "protocol/messages/offset_delete.hpp"
 #include "protocol/messages/sync_group.hpp"
 
 /// The values that travel between the group coordinator's core and its shell.
@@ -72,7 +73,7 @@ struct GroupRecord {
 struct GroupReply {
   using Response = std::variant<protocol::JoinGroupResponse, protocol::SyncGroupResponse,
                                 protocol::HeartbeatResponse, protocol::LeaveGroupResponse,
-                                protocol::OffsetCommitResponse,
+                                protocol::OffsetCommitResponse, protocol::OffsetDeleteResponse,
                                 protocol::DeleteGroupsResponse::DeletableGroupResult>;
 
   friend bool operator==(const GroupReply&, const GroupReply&) = default;

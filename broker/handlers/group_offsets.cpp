@@ -38,6 +38,22 @@ net::Awaitable<OffsetCommit::Response> OffsetCommit::handle(Request request,
   co_return co_await std::move(committed);
 }
 
+net::Awaitable<OffsetDelete::Response> OffsetDelete::handle(Request request,
+                                                            RequestContext& context) {
+  const std::string group = request.group_id;
+  auto operation = [request = std::move(request), image = context.shard.image()](
+                       GroupCoordinator& core, ReplyToken token, const Moment& at) {
+    return core.offset_delete(request, token, at, ImageDirectory{image});
+  };
+  auto refuse = [](ErrorCode error) {
+    Response response;
+    response.error_code = error;
+    return response;
+  };
+  auto deleted = coordinate<Response>(context, group, std::move(operation), refuse);
+  co_return co_await std::move(deleted);
+}
+
 net::Awaitable<OffsetFetch::Response> OffsetFetch::handle(Request request,
                                                           RequestContext& context) {
   const std::int16_t version = context.version();

@@ -73,6 +73,7 @@ constexpr std::array kHandlers{
     entry<CreatePartitions>(),
     entry<DeleteGroups>(),
     entry<IncrementalAlterConfigs>(),
+    entry<OffsetDelete>(),
     entry<DescribeCluster>(),
     entry<DescribeTopicPartitions>(),
 };

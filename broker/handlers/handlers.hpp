@@ -40,6 +40,7 @@ MILLRACE_HANDLER(DescribeLogDirs, 0, 5);
 MILLRACE_HANDLER(CreatePartitions, 0, 3);
 MILLRACE_HANDLER(DeleteGroups, 0, 2);
 MILLRACE_HANDLER(IncrementalAlterConfigs, 0, 1);
+MILLRACE_HANDLER(OffsetDelete, 0, 0);
 MILLRACE_HANDLER(DescribeCluster, 0, 2);
 MILLRACE_HANDLER(DescribeTopicPartitions, 0, 0);
 

@@ -22,6 +22,7 @@
 #include "protocol/messages/list_offsets.hpp"
 #include "protocol/messages/metadata.hpp"
 #include "protocol/messages/offset_commit.hpp"
+#include "protocol/messages/offset_delete.hpp"
 #include "protocol/messages/offset_fetch.hpp"
 #include "protocol/messages/offset_for_leader_epoch.hpp"
 #include "protocol/messages/produce.hpp"
@@ -63,6 +64,7 @@ constexpr void for_each_api(Visit&& visit) {
   visit(ApiMessages<CreatePartitionsRequest, CreatePartitionsResponse>{});
   visit(ApiMessages<DeleteGroupsRequest, DeleteGroupsResponse>{});
   visit(ApiMessages<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>{});
+  visit(ApiMessages<OffsetDeleteRequest, OffsetDeleteResponse>{});
   visit(ApiMessages<DescribeClusterRequest, DescribeClusterResponse>{});
   visit(ApiMessages<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>{});
 }

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "broker/group/subscription.hpp"
+#include "protocol/messages/consumer_protocol.hpp"
 #include "tests/broker/group/script.hpp"
 
 /// Runs `scenarios/*.txt`. A scenario is a list of steps; under each stands, indented by "  > ",
@@ -48,6 +50,28 @@ class ScriptRun {
     labels_.push_back(s.label);
     return labels_.size() - 1;
   }
+  static SharedBytes subscription_to(std::vector<std::string> topics) {
+    using Codec = protocol::MessageCodec<protocol::ConsumerProtocolSubscription>;
+    protocol::ConsumerProtocolSubscription subscription;
+    subscription.topics = std::move(topics);
+    protocol::Sizer size;
+    size.integer(std::int16_t{1});
+    Codec::measure(size, subscription, 1);
+    protocol::Writer out{size.own()};
+    out.integer(std::int16_t{1});
+    Codec::encode(out, subscription, 1);
+    return SharedBytes::from(std::move(out).finish().flatten());
+  }
+  /// Opaque bytes: text as it is, a subscription as the topics in it.
+  static std::string shown(const SharedBytes& bytes) {
+    const auto text = as_text(bytes.view());
+    const auto printable = [](unsigned char c) { return c >= ' '; };
+    if (std::ranges::all_of(text, printable)) return std::string{text};
+    std::string topics;
+    const auto subscribed = subscribed_topics(bytes).value();
+    for (const auto& topic : subscribed) topics += '/' + topic;
+    return topics;
+  }
   static std::string code(ErrorCode error) {
     return error == ErrorCode::none ? "ok" : std::string{protocol::to_string(error)};
   }
@@ -66,6 +90,9 @@ class ScriptRun {
       for (const auto& p : split(s.text("protocols", "range:x"), ',')) {
         const auto parts = split(p, ':');
         r.protocols.push_back({parts[0], SharedBytes::copy_of(as_bytes(parts.at(1)))});
+      }
+      if (s.options.contains("topics")) {
+        r.protocols = {{"range", subscription_to(split(s.text("topics"), ','))}};
       }
       show(core().join(r, client, token(s), now(), rng_));
     } else if (s.operation == "sync") {
@@ -97,6 +124,14 @@ class ScriptRun {
       show(core().leave(r, client, token(s), now()));
     } else if (s.operation == "commit") {
       commit(s, client, member);
+    } else if (s.operation == "delete_offsets") {
+      protocol::OffsetDeleteRequest r;
+      r.group_id = s.word(0);
+      for (const auto& each : split(s.text("partitions"), ',')) {  // topic:partition
+        const auto parts = split(each, ':');
+        r.topics.push_back({parts[0], {{std::stoi(parts.at(1))}}});
+      }
+      show(core().offset_delete(r, token(s), now(), topics_));
     } else if (s.operation == "delete") {
       show(core().delete_group(s.word(0), token(s), now()));
     } else {
@@ -213,8 +248,8 @@ class ScriptRun {
       line << d.group_state << ' ' << code(d.error_code) << " type=" << d.protocol_type
            << " protocol=" << d.protocol_data;
       for (const auto& m : d.members) {
-        line << ' ' << names_.name_of(m.member_id) << '(' << as_text(m.member_metadata.view())
-             << ',' << as_text(m.member_assignment.view()) << ')';
+        line << ' ' << names_.name_of(m.member_id) << '(' << shown(m.member_metadata) << ','
+             << as_text(m.member_assignment.view()) << ')';
       }
       lines_.push_back(line.str());
     } else if (s.operation == "list") {
@@ -278,7 +313,7 @@ class ScriptRun {
     if (r.skip_assignment) out << " skip";
     if (!r.members.empty()) out << " members";
     for (const auto& m : r.members) {
-      out << ' ' << names_.name_of(m.member_id) << ':' << as_text(m.metadata.view());
+      out << ' ' << names_.name_of(m.member_id) << ':' << shown(m.metadata);
     }
   }
   static void print(std::ostream& out, const protocol::SyncGroupResponse& r) {
@@ -298,6 +333,14 @@ class ScriptRun {
   }
   static void print(std::ostream& out, const protocol::OffsetCommitResponse& r) {
     out << "commit";
+    for (const auto& topic : r.topics) {
+      for (const auto& p : topic.partitions) {
+        out << ' ' << topic.name << '-' << p.partition_index << ':' << code(p.error_code);
+      }
+    }
+  }
+  static void print(std::ostream& out, const protocol::OffsetDeleteResponse& r) {
+    out << "delete_offsets " << code(r.error_code);
     for (const auto& topic : r.topics) {
       for (const auto& p : topic.partitions) {
         out << ' ' << topic.name << '-' << p.partition_index << ':' << code(p.error_code);

@@ -49,7 +49,7 @@ APIS = {
     "InitProducerId": (0, 5), "OffsetForLeaderEpoch": (2, 4), "DescribeConfigs": (1, 4),
     "DescribeLogDirs": (0, 5),
     "CreatePartitions": (0, 3), "DeleteGroups": (0, 2), "IncrementalAlterConfigs": (0, 1),
-    "DescribeCluster": (0, 2), "DescribeTopicPartitions": (0, 0),
+    "OffsetDelete": (0, 0), "DescribeCluster": (0, 2), "DescribeTopicPartitions": (0, 0),
 }
 DATA = {"ConsumerProtocolSubscription": (0, 3), "ConsumerProtocolAssignment": (0, 3)}
 MESSAGES = {f"{api}{side}": versions for api, versions in APIS.items()
