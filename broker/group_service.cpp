@@ -62,6 +62,21 @@ std::optional<TopicId> ImageDirectory::id_of(std::string_view topic) const {
   return found->id;
 }
 
+std::optional<TopicShape> ImageDirectory::shape_of(std::string_view topic) const {
+  const auto found = image_->topic(topic);
+  if (!found) return std::nullopt;
+  return TopicShape{.id = found->id,
+                    .partitions = static_cast<std::int32_t>(found->partitions.size()),
+                    .racks = {}};
+}
+
+void ImageDirectory::for_each_public_topic(
+    const std::function<void(std::string_view)>& visit) const {
+  for (const auto& [name, topic] : image_->topics()) {
+    if (!topic->is_internal()) visit(name);
+  }
+}
+
 Moment GroupService::moment() const {
   return {.now = shard_.now(), .wall = shard_.wall()};
 }

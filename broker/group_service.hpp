@@ -14,13 +14,17 @@ namespace millrace::broker {
 
 class Shard;
 
-/// The coordinator's view of topics, on one metadata image.
+/// The coordinator's view of topics, on one metadata image. Racks are not told: with one broker
+/// every replica is in the same.
 class ImageDirectory final : public TopicDirectory {
  public:
   explicit ImageDirectory(replication::ImagePtr image) : image_{std::move(image)} {}
   [[nodiscard]] bool has_partition(std::string_view topic, PartitionIndex index) const override;
   [[nodiscard]] std::optional<std::string> name_of(const TopicId& id) const override;
   [[nodiscard]] std::optional<TopicId> id_of(std::string_view topic) const override;
+  [[nodiscard]] std::optional<TopicShape> shape_of(std::string_view topic) const override;
+  void for_each_public_topic(const std::function<void(std::string_view)>& visit) const override;
+  [[nodiscard]] std::uint64_t revision() const override { return image_->revision(); }
 
  private:
   replication::ImagePtr image_;

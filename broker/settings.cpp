@@ -58,6 +58,14 @@ GroupSettings group_settings(const config::BrokerConfig& config) {
   groups.offsets_retention = std::chrono::minutes{config.get_int("offsets.retention.minutes")};
   groups.offsets_check_interval = ms(config, "offsets.retention.check.interval.ms");
   groups.write_timeout = ms(config, "offsets.commit.timeout.ms");
+  ConsumerGroupSettings& consumer = groups.consumer;
+  const auto& protocols = config.get_list("group.coordinator.rebalance.protocols");
+  consumer.offered = std::ranges::find(protocols, "consumer") != protocols.end();
+  consumer.heartbeat_interval = ms(config, "group.consumer.heartbeat.interval.ms");
+  consumer.session_timeout = ms(config, "group.consumer.session.timeout.ms");
+  consumer.assignment_interval = ms(config, "group.consumer.assignment.interval.ms");
+  consumer.members_max = static_cast<std::size_t>(config.get_int("group.consumer.max.size"));
+  consumer.assignors = config.get_list("group.consumer.assignors");
   return groups;
 }
 

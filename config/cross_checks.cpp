@@ -25,6 +25,7 @@ class Checker {
   void listeners();
   void advertised();
   void ranges();
+  void groups();
   void superseded();
   void access();
   void metrics();
@@ -137,11 +138,30 @@ void Checker::ordered(Severity severity, std::string_view small, std::string_vie
 
 void Checker::ranges() {
   ordered(Severity::error, "group.min.session.timeout.ms", "group.max.session.timeout.ms");
+  for (const std::string_view what :
+       {"heartbeat.interval", "session.timeout", "assignment.interval"}) {
+    const auto named = [&](std::string_view bound) {
+      return fmt::format("group.consumer.{}{}.ms", bound, what);
+    };
+    ordered(Severity::error, named("min."), named(""));
+    ordered(Severity::error, named(""), named("max."));
+  }
+  ordered(Severity::error, "group.consumer.heartbeat.interval.ms",
+          "group.consumer.session.timeout.ms");
   ordered(Severity::error, "log.cleaner.min.compaction.lag.ms",
           "log.cleaner.max.compaction.lag.ms");
   ordered(Severity::warning, "message.max.bytes", "socket.request.max.bytes");
   ordered(Severity::warning, "message.max.bytes", "log.segment.bytes");
   ordered(Severity::warning, "min.insync.replicas", "default.replication.factor");
+}
+
+void Checker::groups() {
+  const auto needs = [this](std::string_view key, std::string_view hint) {
+    if (config_.get_list(key).empty()) {
+      report(Severity::error, key, fmt::format("{} is empty", key), std::string{hint});
+    }
+  };
+  needs("group.consumer.assignors", "name uniform, range or both");
 }
 
 void Checker::superseded() {
@@ -181,6 +201,7 @@ void check_together(const BrokerConfig& config, std::vector<Problem>& problems) 
   checker.listeners();
   checker.advertised();
   checker.ranges();
+  checker.groups();
   checker.superseded();
   checker.access();
   checker.metrics();

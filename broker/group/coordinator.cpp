@@ -32,12 +32,18 @@ GroupOutput GroupCoordinator::join(const protocol::JoinGroupRequest& request,
   if (request.group_id.empty()) return reply_at_once(token, std::move(response));
   // Only newcomers found a group.
   const Slot* known = find_existing(request.group_id);
-  if (known == nullptr && !request.member_id.empty()) {
+  const bool classic = known != nullptr && !known->consumer;
+  if (!classic && !request.member_id.empty()) {
     response.error_code = ErrorCode::unknown_member_id;
+    return reply_at_once(token, std::move(response));
+  }
+  if (known != nullptr && known->consumer && known->has_members()) {
+    response.error_code = ErrorCode::inconsistent_group_protocol;
     return reply_at_once(token, std::move(response));
   }
   Draft draft;
   Slot& slot = obtain(request.group_id);
+  if (slot.consumer) erase_consumer(slot, draft);  // nobody is in it: it becomes a classic one
   GroupEffects effects;
   slot.group.join(request, client, token, at, rng, effects);
   take(slot, std::move(effects), draft);
@@ -119,7 +125,7 @@ GroupOutput GroupCoordinator::delete_group(std::string_view group_id, ReplyToken
   Slot* const slot = find(group_id);
   if (slot == nullptr || !slot->exists()) {
     result.error_code = ErrorCode::group_id_not_found;
-  } else if (slot->group.state() != GroupState::empty) {
+  } else if (slot->consumer ? slot->has_members() : slot->group.state() != GroupState::empty) {
     result.error_code = ErrorCode::non_empty_group;
   }
   if (result.error_code != ErrorCode::none) return reply_at_once(token, std::move(result));
@@ -127,7 +133,8 @@ GroupOutput GroupCoordinator::delete_group(std::string_view group_id, ReplyToken
   for (const auto& partition : slot->offsets.to_delete()) {
     add_offset(*slot, partition, std::nullopt, draft);
   }
-  add_group_tombstone(*slot, draft);
+  if (!slot->consumer) add_group_tombstone(*slot, draft);
+  erase_consumer(*slot, draft);
   draft.write.steps.emplace_back(GroupReply{token, std::move(result)});
   return seal(std::move(draft), at);
 }
@@ -173,7 +180,7 @@ GroupOutput GroupCoordinator::reply_at_once(ReplyToken token, GroupReply::Respon
 
 /// After any step of a slot: notes when it wants to wake, and drops it when nothing is left of it.
 void GroupCoordinator::settle(Slot& slot) {
-  const Instant wake = slot.group.wake_at();
+  const Instant wake = slot.wake_at();
   if (wake != slot.wake) {
     wakes_.erase({slot.wake, slot.id});
     if (wake != Instant::max()) wakes_.insert({wake, slot.id});
@@ -204,6 +211,7 @@ GroupOutput GroupCoordinator::tick(const Moment& at) {
     GroupEffects effects;
     slot.group.tick(at, effects);
     take(slot, std::move(effects), draft);
+    if (slot.consumer) add_changes(slot, slot.consumer->tick(at), draft);
     settle(slot);
   }
   expire_writes(at, draft);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/group/consumer/consumer_group.hpp"
 #include "broker/group/group.hpp"
 #include "broker/group/offsets.hpp"
 #include "broker/group/partitioner.hpp"
@@ -19,20 +21,27 @@
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/result.hpp"
 #include "protocol/base/rng.hpp"
+#include "protocol/messages/consumer_group_describe.hpp"
 #include "protocol/messages/describe_groups.hpp"
 #include "protocol/messages/list_groups.hpp"
 #include "protocol/messages/offset_fetch.hpp"
 
 namespace millrace::broker {
 
-/// All groups of one partition of `__consumer_offsets`: their members (classic protocol) and their
-/// committed offsets. A core: it has no clock, file or socket; time and chance come in, and what is
-/// to be done goes out as a `GroupOutput`. Owned by the partition's shard and used on that thread
-/// alone. `settings` is copied.
+/// All groups of one partition of `__consumer_offsets`: their members (of the classic or of the
+/// consumer protocol) and their committed offsets. A core: it has no clock, file or socket; time
+/// and chance come in, and what is to be done goes out as a `GroupOutput`. Owned by the partition's
+/// shard and used on that thread alone. `settings` is copied.
 ///
 /// What is durable (committed offsets, a group's last generation) changes only by replaying a
 /// record, after the shell has reported its write as committed; a reader never sees an offset that
 /// could still be lost. What is volatile (who waits in the join barrier, sessions) changes at once.
+/// A group of the consumer protocol is held twice: as committed, for readers, and with the records
+/// that are on their way, for the next request. An answer never leaves before the records that it
+/// was decided on are committed.
+///
+/// A group is of the classic protocol until a member of the consumer protocol joins while nobody is
+/// in it, and the other way round.
 ///
 /// Life: construct; `replay` every record of the partition in log order; `finish_loading`; then any
 /// of the operations; `resign` when the shard loses the partition. Before `finish_loading` the
@@ -73,6 +82,11 @@ class GroupCoordinator {
   /// request's topics and partitions in the request's order.
   GroupOutput offset_commit(const protocol::OffsetCommitRequest& request, const GroupClient& client,
                             ReplyToken token, const Moment& at, const TopicDirectory& topics);
+  /// Joins, stays and leaves in a group of the consumer protocol. Parks until what it changed, and
+  /// what it was decided on, is committed. `rng` makes the member id that version 0 asks for.
+  GroupOutput consumer_heartbeat(const protocol::ConsumerGroupHeartbeatRequest& request,
+                                 const GroupClient& client, ReplyToken token, const Moment& at,
+                                 const TopicDirectory& topics, Rng& rng);
   /// Takes back committed offsets of topics that nobody in the group subscribes to. Parks until
   /// that is committed, unless there is nothing to take back.
   GroupOutput offset_delete(const protocol::OffsetDeleteRequest& request, ReplyToken token,
@@ -91,6 +105,10 @@ class GroupCoordinator {
   /// operations are left unset.
   [[nodiscard]] protocol::DescribeGroupsResponse::DescribedGroup describe(
       std::string_view group_id, std::int16_t api_version) const;
+  /// GROUP_ID_NOT_FOUND for a group that is not here or of the classic protocol. Authorized
+  /// operations are left unset.
+  [[nodiscard]] protocol::ConsumerGroupDescribeResponse::DescribedGroup describe_consumer(
+      std::string_view group_id, const TopicDirectory& topics) const;
   /// Filters are names of states ("Stable") and types ("classic"), whatever their case; an empty
   /// filter lets all pass. In the order of the group ids.
   [[nodiscard]] std::vector<protocol::ListGroupsResponse::ListedGroup> list(
@@ -101,7 +119,9 @@ class GroupCoordinator {
   /// The records of `ticket` are committed: replays them and releases who waited for them.
   GroupOutput committed(Ticket ticket, const Moment& at);
   /// The records of `ticket` are not in the log and never will be. `error` is what the append gave,
-  /// as produce would report it; members are told what the protocol says for it.
+  /// as produce would report it; members are told what the protocol says for it. A log that lost a
+  /// write has none that was made after it: either this is told before any later operation, or the
+  /// later tickets fail as well.
   GroupOutput failed(Ticket ticket, protocol::ErrorCode error, const Moment& at);
   /// A topic was deleted: its offsets go from every group.
   GroupOutput topic_deleted(std::string_view topic, const Moment& at);
@@ -122,15 +142,31 @@ class GroupCoordinator {
         : id{std::move(group_id)}, group{id, settings} {}
     /// Does the group exist for those who ask? A slot may also be there for a write in flight only.
     [[nodiscard]] bool exists() const {
-      return durable.has_value() || !offsets.empty() || !group.is_pristine();
+      return durable.has_value() || !offsets.empty() || !group.is_pristine() || consumer ||
+             !consumer_durable.empty();
     }
+    /// Is it of the consumer protocol for those who look?
+    [[nodiscard]] bool shows_consumer() const { return consumer && !consumer_durable.empty(); }
+    [[nodiscard]] bool has_members() const {
+      return consumer ? !consumer->state().members().empty() : group.has_members();
+    }
+    [[nodiscard]] bool is_idle() const { return consumer ? !has_members() : group.is_idle(); }
+    [[nodiscard]] Instant wake_at() const {
+      return consumer ? std::min(group.wake_at(), consumer->wake_at()) : group.wake_at();
+    }
+    [[nodiscard]] OffsetExpiryRule expiry_rule() const;
 
     const std::string id;
     ClassicGroup group;
     GroupOffsets offsets;
     std::optional<protocol::GroupMetadataValue> durable;  // the last record of its kind
-    std::size_t writes_in_flight = 0;                     // > 0 keeps the slot
-    Instant wake = Instant::max();                        // its entry in `wakes_`, if any
+    /// Set while this is a group of the consumer protocol; then `group` is pristine. It has what
+    /// is committed and what is on its way, and that is something.
+    std::optional<ConsumerGroup> consumer;
+    ConsumerGroupState consumer_durable;
+    Ticket last_change = 0;            // the last write with a change of `consumer`
+    std::size_t writes_in_flight = 0;  // > 0 keeps the slot
+    Instant wake = Instant::max();     // its entry in `wakes_`, if any
   };
 
   /// What follows when a write has come to its end: a step of a group, or a reply.
@@ -145,6 +181,7 @@ class GroupCoordinator {
     std::vector<std::variant<GroupStep, GroupReply>> steps;  // emptied when the time is up
     std::vector<std::pair<Slot*, TopicPartition>> offsets;   // marked in flight
     std::vector<Slot*> slots;                                // held; one entry per hold
+    std::vector<Slot*> changed;                              // their consumer groups, by records
     std::optional<protocol::ErrorCode> outcome;              // reported, NONE for committed
   };
   /// An operation in progress: what goes out, and the write that it may become.
@@ -161,6 +198,13 @@ class GroupCoordinator {
                   const std::optional<CommittedOffset>& offset, Draft& draft);
   void add_group_tombstone(Slot& slot, Draft& draft);
   GroupOutput seal(Draft draft, const Moment& at);
+
+  // coordinator_consumer.cpp
+  void add_changes(Slot& slot, const std::vector<ConsumerChange>& changes, Draft& draft);
+  void erase_consumer(Slot& slot, Draft& draft);
+  [[nodiscard]] ConsumerGroupState state_ahead(const Slot& slot) const;
+  void restore_consumer(Slot& slot, const Moment& at);
+  void reply_behind_changes(const Slot& slot, GroupReply reply, Draft& draft);
   void settle(Slot& slot);
   GroupOutput reply_at_once(ReplyToken token, GroupReply::Response response) const;
 

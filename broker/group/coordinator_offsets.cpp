@@ -69,6 +69,7 @@ ErrorCode GroupCoordinator::check_commit(const OffsetCommitRequest& request,
     return api_version >= kGroupIdNotFoundFrom ? ErrorCode::group_id_not_found
                                                : ErrorCode::illegal_generation;
   }
+  if (slot->consumer) return slot->consumer->check_commit(request, api_version);
   const ErrorCode error = slot->group.check_commit(request, at);
   settle(*slot);
   return error;
@@ -124,18 +125,22 @@ GroupOutput GroupCoordinator::offset_delete(const protocol::OffsetDeleteRequest&
     response.error_code = ErrorCode::invalid_group_id;
   } else if (slot == nullptr || !slot->exists()) {
     response.error_code = ErrorCode::group_id_not_found;
-  } else if (!slot->group.has_known_subscriptions()) {
+  } else if (!slot->consumer && !slot->group.has_known_subscriptions()) {
     response.error_code = ErrorCode::non_empty_group;
   }
   if (response.error_code != ErrorCode::none) return reply_at_once(token, std::move(response));
   Draft draft;
+  const auto in_use =
+      slot->consumer ? slot->consumer->state().topics_of_all() : std::set<std::string>{};
   for (const auto& topic : request.topics) {
     auto& answer = response.topics.emplace_back();
     answer.name = topic.name;
+    const bool subscribed =
+        slot->consumer ? in_use.contains(topic.name) : slot->group.is_subscribed(topic.name);
     ErrorCode error = ErrorCode::none;
     if (!topics.id_of(topic.name))
       error = ErrorCode::unknown_topic_or_partition;
-    else if (slot->group.is_subscribed(topic.name))
+    else if (subscribed)
       error = ErrorCode::group_subscribed_to_topic;
     const auto known = slot->offsets.to_delete(topic.name);
     for (const auto& partition : topic.partitions) {
@@ -171,10 +176,11 @@ void GroupCoordinator::expire_offsets(const Moment& at, Draft& draft) {
   for (auto& [id, slot] : slots_) {
     const bool quiet = slot->writes_in_flight == 0;
     const auto expired =
-        slot->offsets.expired(slot->group.expiry_rule(), settings_.offsets_retention, at.wall);
+        slot->offsets.expired(slot->expiry_rule(), settings_.offsets_retention, at.wall);
     for (const auto& partition : expired) add_offset(*slot, partition, std::nullopt, draft);
     const bool spent = expired.size() == slot->offsets.all().size();
-    if (!quiet || !spent || !slot->group.is_idle()) continue;
+    if (!quiet || !spent || !slot->is_idle()) continue;
+    erase_consumer(*slot, draft);
     if (slot->durable) {
       add_group_tombstone(*slot, draft);
     } else if (expired.empty()) {

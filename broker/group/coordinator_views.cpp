@@ -20,6 +20,7 @@ namespace {
 constexpr std::int16_t kTopicIdsFrom = 10;
 constexpr std::int16_t kUnknownGroupIsErrorFrom = 6;
 constexpr std::string_view kClassicType = "classic";
+constexpr std::string_view kConsumerType = "consumer";
 constexpr std::string_view kDeadState = "Dead";
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
@@ -119,6 +120,17 @@ FetchedGroup GroupCoordinator::offset_fetch(const FetchGroup& request, std::int1
     answer.error_code = ErrorCode::group_id_not_found;
     return answer;
   }
+  if (slot != nullptr && slot->shows_consumer() &&
+      (request.member_id || request.member_epoch >= 0)) {
+    const auto& state = slot->consumer_durable;
+    const std::string id = request.member_id.value_or("");
+    if (!state.has_member(id)) {
+      answer.error_code = ErrorCode::unknown_member_id;
+    } else if (state.progress(id).epoch != request.member_epoch) {
+      answer.error_code = ErrorCode::stale_member_epoch;
+    }
+    if (answer.error_code != ErrorCode::none) return answer;
+  }
   const GroupOffsets& offsets = slot == nullptr ? kNone : slot->offsets;
   if (!request.topics) {
     answer.topics = fetch_all(offsets, api_version, topics);
@@ -134,29 +146,52 @@ protocol::DescribeGroupsResponse::DescribedGroup GroupCoordinator::describe(
     std::string_view group_id, std::int16_t api_version) const {
   protocol::DescribeGroupsResponse::DescribedGroup answer;
   answer.group_id = group_id;
-  if (const Slot* const slot = find_existing(group_id); slot != nullptr) {
+  const Slot* const slot = find_existing(group_id);
+  const bool consumer = slot != nullptr && slot->shows_consumer();
+  if (slot != nullptr && !consumer) {
     slot->group.describe(answer);
     return answer;
   }
   answer.group_state = kDeadState;
   if (api_version >= kUnknownGroupIsErrorFrom) {
     answer.error_code = ErrorCode::group_id_not_found;
-    answer.error_message = "Group '" + answer.group_id + "' does not exist on this coordinator";
+    answer.error_message = "Group '" + answer.group_id +
+                           (consumer ? "' is of the consumer protocol: use ConsumerGroupDescribe"
+                                     : "' does not exist on this coordinator");
   }
+  return answer;
+}
+
+protocol::ConsumerGroupDescribeResponse::DescribedGroup GroupCoordinator::describe_consumer(
+    std::string_view group_id, const TopicDirectory& topics) const {
+  const Slot* const slot = find_existing(group_id);
+  if (slot != nullptr && slot->shows_consumer()) {
+    return describe_consumer_group(slot->id, slot->consumer_durable, settings_.consumer, topics);
+  }
+  protocol::ConsumerGroupDescribeResponse::DescribedGroup answer;
+  answer.group_id = group_id;
+  answer.error_code = ErrorCode::group_id_not_found;
+  answer.error_message = "Group '" + answer.group_id +
+                         (slot == nullptr ? "' does not exist on this coordinator"
+                                          : "' is of the classic protocol: use DescribeGroups");
   return answer;
 }
 
 std::vector<protocol::ListGroupsResponse::ListedGroup> GroupCoordinator::list(
     const std::vector<std::string>& states, const std::vector<std::string>& types) const {
   std::vector<protocol::ListGroupsResponse::ListedGroup> groups;
-  if (!passes(types, kClassicType)) return groups;
   for (const auto& [id, slot] : slots_) {
-    const auto state = to_string(slot->group.state());
-    if (!slot->exists() || !passes(states, state)) continue;
-    groups.push_back({.group_id = id,
-                      .protocol_type = slot->group.protocol_type(),
-                      .group_state = std::string{state},
-                      .group_type = std::string{kClassicType}});
+    const bool consumer = slot->shows_consumer();
+    // One that is being founded is not there yet, unless it was there before.
+    const bool coming = slot->consumer && !consumer && slot->offsets.empty() && !slot->durable;
+    const auto state = consumer ? slot->consumer_durable.phase() : to_string(slot->group.state());
+    const auto type = consumer ? kConsumerType : kClassicType;
+    if (!slot->exists() || coming || !passes(states, state) || !passes(types, type)) continue;
+    groups.push_back(
+        {.group_id = id,
+         .protocol_type = consumer ? std::string{kConsumerType} : slot->group.protocol_type(),
+         .group_state = std::string{state},
+         .group_type = std::string{type}});
   }
   return groups;
 }

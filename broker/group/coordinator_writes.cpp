@@ -47,6 +47,10 @@ struct Spoil {
     response.topics.clear();
     response.error_code = error;
   }
+  void operator()(protocol::ConsumerGroupHeartbeatResponse& response) const {
+    response = {};
+    response.error_code = error;
+  }
   void operator()(auto& response) const { response.error_code = error; }
 };
 
@@ -84,6 +88,7 @@ GroupOutput GroupCoordinator::seal(Draft draft, const Moment& at) {
   draft.out.records = draft.write.records;
   draft.out.ticket = draft.write.ticket = next_ticket_++;
   draft.write.deadline = at.now + settings_.write_timeout;
+  for (Slot* const slot : draft.write.changed) slot->last_change = draft.write.ticket;
   writes_.push_back(std::move(draft.write));
   return std::move(draft.out);
 }
@@ -96,6 +101,11 @@ GroupOutput GroupCoordinator::committed(Ticket ticket, const Moment& at) {
 GroupOutput GroupCoordinator::failed(Ticket ticket, ErrorCode error, const Moment& at) {
   ENSURE(error != ErrorCode::none);
   report(ticket, error);
+  const auto index = static_cast<std::size_t>(ticket - writes_.front().ticket);
+  for (Slot* const slot : writes_[index].changed) {
+    restore_consumer(*slot, at);
+    settle(*slot);  // the write still holds it
+  }
   return drain(at);
 }
 
@@ -183,6 +193,12 @@ void GroupCoordinator::apply(DecodedRecord record) {
     if (!loaded_) settle(slot);
     return;
   }
+  if (const auto* const consumer = std::get_if<ConsumerGroupRecord>(&record)) {
+    Slot& slot = obtain(consumer->group);
+    slot.consumer_durable.apply(consumer->change);
+    if (!loaded_) settle(slot);
+    return;
+  }
   auto& [id, metadata] = std::get<ClassicGroupRecord>(record);
   Slot& slot = obtain(id);  // there already, if loaded: the write holds it
   slot.durable = std::move(metadata);
@@ -197,11 +213,13 @@ GroupOutput GroupCoordinator::finish_loading(const Moment& at) {
   next_offsets_check_ = at.now + settings_.offsets_check_interval;
   Draft draft;
   for (auto& [id, slot] : slots_) {
-    if (!slot->durable) continue;
-    slot->group.restore(*slot->durable);
-    GroupEffects effects;
-    slot->group.resume(at, effects);
-    take(*slot, std::move(effects), draft);
+    if (slot->durable) {
+      slot->group.restore(*slot->durable);
+      GroupEffects effects;
+      slot->group.resume(at, effects);
+      take(*slot, std::move(effects), draft);
+    }
+    restore_consumer(*slot, at);
     settle(*slot);
   }
   return seal(std::move(draft), at);

@@ -4,17 +4,14 @@
 #include <utility>
 #include <vector>
 
-#include "protocol/errc.hpp"
-#include "protocol/wire/codec.hpp"
+#include "broker/group/record_codec.hpp"
 
 namespace millrace::broker {
 
 namespace {
 
-using protocol::Errc;
 using protocol::GroupMetadataKey;
 using protocol::GroupMetadataValue;
-using protocol::MessageCodec;
 using protocol::OffsetCommitKey;
 using protocol::OffsetCommitValue;
 
@@ -27,47 +24,15 @@ constexpr std::int16_t kOffsetVersion = 3;
 constexpr std::int16_t kOffsetVersionWithExpiry = 1;
 constexpr std::int16_t kOffsetVersionWithTopicId = 4;
 
-/// `prefix` is the record type of a key or the version of a value.
-template <class Message>
-std::vector<std::byte> encode(std::int16_t prefix, const Message& message, std::int16_t version) {
-  protocol::Sizer size;
-  size.integer(prefix);
-  MessageCodec<Message>::measure(size, message, version);
-  protocol::Writer out{size.own()};
-  out.integer(prefix);
-  MessageCodec<Message>::encode(out, message, version);
-  return std::move(out).finish().flatten();
-}
-
-/// What stands behind the prefix; nothing may follow it.
-template <class Message>
-Result<Message> decode_rest(protocol::Reader& in, std::int16_t version) {
-  auto message = MessageCodec<Message>::decode(in, version);
-  if (message && in.remaining() != 0) return Errc::trailing_bytes;
-  return message;
-}
-
-/// Nothing when the version is one that this build does not know.
-template <class Message>
-Result<std::optional<Message>> decode_value(Bytes value) {
-  protocol::Reader in{SharedBytes::copy_of(value)};
-  const auto version = in.integer<std::int16_t>();
-  if (!in.ok()) return in.error();
-  if (!Message::kVersions.contains(version)) return std::optional<Message>{};
-  auto message = decode_rest<Message>(in, version);
-  if (!message) return message.error();
-  return std::optional<Message>{*std::move(message)};
-}
-
 std::vector<std::byte> offset_key(std::string_view group, const TopicPartition& partition) {
   const OffsetCommitKey key{.group = std::string{group},
                             .topic = partition.topic,
                             .partition = partition.partition.value};
-  return encode(kOffsetType, key, kKeyVersion);
+  return encode_prefixed(kOffsetType, key, kKeyVersion);
 }
 
 std::vector<std::byte> group_key(std::string_view group) {
-  return encode(kGroupType, GroupMetadataKey{.group = std::string{group}}, kKeyVersion);
+  return encode_prefixed(kGroupType, GroupMetadataKey{.group = std::string{group}}, kKeyVersion);
 }
 
 CommittedOffset to_offset(OffsetCommitValue value) {
@@ -121,7 +86,7 @@ GroupRecord encode_offset(std::string_view group, const TopicPartition& partitio
   const std::int16_t version = offset.expires_at           ? kOffsetVersionWithExpiry
                                : offset.topic_id.is_zero() ? kOffsetVersion
                                                            : kOffsetVersionWithTopicId;
-  return {offset_key(group, partition), encode(version, value, version)};
+  return {offset_key(group, partition), encode_prefixed(version, value, version)};
 }
 
 GroupRecord encode_offset_tombstone(std::string_view group, const TopicPartition& partition) {
@@ -129,7 +94,7 @@ GroupRecord encode_offset_tombstone(std::string_view group, const TopicPartition
 }
 
 GroupRecord encode_group(std::string_view group, const GroupMetadataValue& metadata) {
-  return {group_key(group), encode(kGroupVersion, metadata, kGroupVersion)};
+  return {group_key(group), encode_prefixed(kGroupVersion, metadata, kGroupVersion)};
 }
 
 GroupRecord encode_group_tombstone(std::string_view group) {
@@ -142,6 +107,11 @@ Result<DecodedRecord> decode_record(Bytes key, std::optional<Bytes> value) {
   if (!in.ok()) return in.error();
   if (type == kLegacyOffsetType || type == kOffsetType) return decode_offset(in, value);
   if (type == kGroupType) return decode_group(in, value);
+  if (is_consumer_record(type)) {
+    auto record = decode_consumer_record(type, in, value);
+    if (!record) return record.error();
+    if (*record) return DecodedRecord{**std::move(record)};
+  }
   return DecodedRecord{};
 }
 

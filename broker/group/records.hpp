@@ -5,6 +5,7 @@
 #include <string_view>
 #include <variant>
 
+#include "broker/group/consumer/records.hpp"
 #include "broker/group/offsets.hpp"
 #include "broker/group/types.hpp"
 #include "protocol/base/bytes.hpp"
@@ -12,7 +13,8 @@
 #include "protocol/base/types.hpp"
 #include "protocol/messages/group_records.hpp"
 
-/// Records of `__consumer_offsets` that classic groups need. In bytes:
+/// Records of `__consumer_offsets`: those that committed offsets and classic groups need are drawn
+/// here, those of consumer groups in consumer/records.hpp. In bytes:
 ///
 ///     key    0  2  record type: 1 committed offset (0 in old logs), 2 classic group
 ///            2  .. fields of `OffsetCommitKey` or `GroupMetadataKey`, version 0
@@ -41,7 +43,8 @@ struct ClassicGroupRecord {
 };
 
 /// `monostate`: of a type or version that this build does not know.
-using DecodedRecord = std::variant<std::monostate, OffsetRecord, ClassicGroupRecord>;
+using DecodedRecord =
+    std::variant<std::monostate, OffsetRecord, ClassicGroupRecord, ConsumerGroupRecord>;
 
 /// All texts must be at most `kRecordTextBytesMax` long.
 [[nodiscard]] GroupRecord encode_offset(std::string_view group, const TopicPartition& partition,

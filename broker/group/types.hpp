@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@
 #include "protocol/base/clock.hpp"
 #include "protocol/base/types.hpp"
 #include "protocol/error_code.hpp"
+#include "protocol/messages/consumer_group_heartbeat.hpp"
 #include "protocol/messages/delete_groups.hpp"
 #include "protocol/messages/heartbeat.hpp"
 #include "protocol/messages/join_group.hpp"
@@ -23,6 +25,18 @@
 
 /// The values that travel between the group coordinator's core and its shell.
 namespace millrace::broker {
+
+/// What groups of the consumer protocol are run with; the setting's name stands behind each.
+struct ConsumerGroupSettings {
+  bool offered = true;                                  // group.coordinator.rebalance.protocols
+  std::chrono::milliseconds heartbeat_interval{5'000};  // group.consumer.heartbeat.interval.ms
+  std::chrono::milliseconds session_timeout{45'000};    // group.consumer.session.timeout.ms
+  /// Least time between two targets of a group.  group.consumer.assignment.interval.ms
+  std::chrono::milliseconds assignment_interval{1'000};
+  std::size_t members_max = std::numeric_limits<std::int32_t>::max();  // group.consumer.max.size
+  /// Names that `find_assignor` knows, never empty; the first is the default.
+  std::vector<std::string> assignors{"uniform", "range"};  // group.consumer.assignors
+};
 
 /// Bounds and delays of a group coordinator; the setting's name stands behind each.
 struct GroupSettings {
@@ -40,6 +54,7 @@ struct GroupSettings {
   /// Who waits longer than this for a write is told COORDINATOR_NOT_AVAILABLE; the write itself
   /// stays outstanding.  offsets.commit.timeout.ms
   std::chrono::milliseconds write_timeout{5'000};
+  ConsumerGroupSettings consumer;
 };
 
 /// Both clocks at the time of a call: the monotonic one for deadlines, the wall for what is stored.
@@ -74,6 +89,7 @@ struct GroupReply {
   using Response = std::variant<protocol::JoinGroupResponse, protocol::SyncGroupResponse,
                                 protocol::HeartbeatResponse, protocol::LeaveGroupResponse,
                                 protocol::OffsetCommitResponse, protocol::OffsetDeleteResponse,
+                                protocol::ConsumerGroupHeartbeatResponse,
                                 protocol::DeleteGroupsResponse::DeletableGroupResult>;
 
   friend bool operator==(const GroupReply&, const GroupReply&) = default;
@@ -94,6 +110,14 @@ struct GroupOutput {
   std::vector<GroupReply> replies;
 };
 
+/// What an assignment depends on of a topic.
+struct TopicShape {
+  TopicId id;
+  std::int32_t partitions = 0;
+  /// The racks in which a partition has a replica, by its index; empty when none is known.
+  std::vector<std::vector<std::string>> racks;
+};
+
 /// What the coordinator wants to know of the cluster's topics; a view of the metadata image.
 class TopicDirectory {
  public:
@@ -102,6 +126,12 @@ class TopicDirectory {
   [[nodiscard]] virtual std::optional<std::string> name_of(const TopicId& id) const = 0;
   /// Nothing when there is no such topic.
   [[nodiscard]] virtual std::optional<TopicId> id_of(std::string_view topic) const = 0;
+  /// Nothing when there is no such topic.
+  [[nodiscard]] virtual std::optional<TopicShape> shape_of(std::string_view topic) const = 0;
+  /// The names of all topics that are not internal, ascending.
+  virtual void for_each_public_topic(const std::function<void(std::string_view)>& visit) const = 0;
+  /// Another number whenever something about topics is different.
+  [[nodiscard]] virtual std::uint64_t revision() const = 0;
 };
 
 }  // namespace millrace::broker

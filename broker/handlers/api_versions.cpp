@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "broker/handlers/handlers.hpp"
+#include "broker/node.hpp"
 
 namespace millrace::broker {
 namespace {
@@ -15,6 +16,17 @@ bool is_software_name(std::string_view text) {
 }
 
 constexpr std::int16_t kSoftwareNameSince = 3;
+/// Before this version clients refuse a feature whose least level is 0 (KAFKA-17011).
+constexpr std::int16_t kLevelZeroSince = 4;
+
+/// Features of the cluster (KIP-584) that are on, each at its highest level.
+void add_feature(protocol::ApiVersionsResponse& response, std::string name, std::int16_t level,
+                 std::int16_t version) {
+  const std::int16_t least = version >= kLevelZeroSince ? 0 : 1;
+  response.supported_features.push_back({name, least, level});
+  response.finalized_features.push_back({std::move(name), level, level});
+  response.finalized_features_epoch = 0;
+}
 
 }  // namespace
 
@@ -32,6 +44,9 @@ net::Awaitable<ApiVersions::Response> ApiVersions::handle(Request request,
     api.api_key = std::to_underlying(handler.key);
     api.min_version = handler.versions.first;
     api.max_version = handler.versions.last;
+  }
+  if (context.node.settings.groups.consumer.offered) {
+    add_feature(response, "group.version", 1, context.version());
   }
   co_return response;
 }

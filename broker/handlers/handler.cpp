@@ -75,6 +75,8 @@ constexpr std::array kHandlers{
     entry<IncrementalAlterConfigs>(),
     entry<OffsetDelete>(),
     entry<DescribeCluster>(),
+    entry<ConsumerGroupHeartbeat>(),
+    entry<ConsumerGroupDescribe>(),
     entry<DescribeTopicPartitions>(),
 };
 

@@ -42,6 +42,8 @@ MILLRACE_HANDLER(DeleteGroups, 0, 2);
 MILLRACE_HANDLER(IncrementalAlterConfigs, 0, 1);
 MILLRACE_HANDLER(OffsetDelete, 0, 0);
 MILLRACE_HANDLER(DescribeCluster, 0, 2);
+MILLRACE_HANDLER(ConsumerGroupHeartbeat, 0, 1);
+MILLRACE_HANDLER(ConsumerGroupDescribe, 0, 1);
 MILLRACE_HANDLER(DescribeTopicPartitions, 0, 0);
 
 #undef MILLRACE_HANDLER

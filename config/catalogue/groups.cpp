@@ -5,8 +5,12 @@ namespace millrace::config::tables {
 namespace {
 
 constexpr std::string_view kRebalanceProtocols[] = {"consumer", "classic", "share", "streams"};
+constexpr std::string_view kAssignors[] = {"uniform", "range"};
 constexpr std::string_view kMigrationPolicy[] = {"bidirectional", "upgrade", "downgrade",
                                                  "disabled"};
+
+constexpr Effect kOnlyEmpty =
+    no_effect("in this version a group changes its protocol while nobody is in it, and always may");
 
 // Consumer groups and committed offsets.
 constexpr Setting kSettings[] = {
@@ -37,8 +41,8 @@ constexpr Setting kSettings[] = {
     {"group.max.size", int32, "2147483647", at_least(1), count, read_only, kUsed,
      "Most members of a group."},
     {"group.coordinator.rebalance.protocols", list, "classic,consumer,streams",
-     some_of(kRebalanceProtocols), none, read_only, kNotServed,
-     "Group protocols that are offered."},
+     some_of(kRebalanceProtocols), none, read_only, kUsed,
+     "Group protocols that are offered: classic always, consumer if it is named; no other."},
     {"group.coordinator.threads", int32, "4", at_least(1), count, read_only, kThreads,
      "Threads that run group coordinators."},
     {"group.coordinator.background.threads", int32, "2", at_least(1), count, read_only, kThreads,
@@ -47,30 +51,30 @@ constexpr Setting kSettings[] = {
      "How long a coordinator gathers records before writing."},
     {"group.coordinator.cached.buffer.max.bytes", int32, "1048588", at_least(524288), bytes,
      cluster_wide, kNotServed, "Largest write buffer that a coordinator keeps."},
-    {"group.consumer.assignors", list, "uniform,range", kDistinct, none, read_only, kNewGroups,
+    {"group.consumer.assignors", list, "uniform,range", some_of(kAssignors), none, read_only, kUsed,
      "Assignors of the consumer protocol, the first is the default."},
     {"group.consumer.migration.policy", string, "bidirectional", one_of(kMigrationPolicy), none,
-     read_only, kNewGroups,
+     read_only, kOnlyEmpty,
      "Whether groups may move between the classic and the consumer protocol."},
-    {"group.consumer.assignment.interval.ms", int32, "1000", at_least(0), ms, cluster_wide,
-     kNewGroups, "Least time between two assignments."},
-    {"group.consumer.min.assignment.interval.ms", int32, "0", at_least(0), ms, read_only,
-     kNewGroups, "Lower bound of a group's assignment interval."},
-    {"group.consumer.max.assignment.interval.ms", int32, "15000", at_least(0), ms, read_only,
-     kNewGroups, "Upper bound of a group's assignment interval."},
-    {"group.consumer.heartbeat.interval.ms", int32, "5000", at_least(1), ms, read_only, kNewGroups,
+    {"group.consumer.assignment.interval.ms", int32, "1000", at_least(0), ms, cluster_wide, kUsed,
+     "Least time between two assignments."},
+    {"group.consumer.min.assignment.interval.ms", int32, "0", at_least(0), ms, read_only, kUsed,
+     "Lower bound of a group's assignment interval."},
+    {"group.consumer.max.assignment.interval.ms", int32, "15000", at_least(0), ms, read_only, kUsed,
+     "Upper bound of a group's assignment interval."},
+    {"group.consumer.heartbeat.interval.ms", int32, "5000", at_least(1), ms, read_only, kUsed,
      "Heartbeat interval given to members."},
-    {"group.consumer.min.heartbeat.interval.ms", int32, "5000", at_least(1), ms, read_only,
-     kNewGroups, "Lower bound of a group's heartbeat interval."},
-    {"group.consumer.max.heartbeat.interval.ms", int32, "15000", at_least(1), ms, read_only,
-     kNewGroups, "Upper bound of a group's heartbeat interval."},
-    {"group.consumer.session.timeout.ms", int32, "45000", at_least(1), ms, read_only, kNewGroups,
+    {"group.consumer.min.heartbeat.interval.ms", int32, "5000", at_least(1), ms, read_only, kUsed,
+     "Lower bound of a group's heartbeat interval."},
+    {"group.consumer.max.heartbeat.interval.ms", int32, "15000", at_least(1), ms, read_only, kUsed,
+     "Upper bound of a group's heartbeat interval."},
+    {"group.consumer.session.timeout.ms", int32, "45000", at_least(1), ms, read_only, kUsed,
      "Silence after which a member is removed."},
-    {"group.consumer.min.session.timeout.ms", int32, "45000", at_least(1), ms, read_only,
-     kNewGroups, "Lower bound of a group's session timeout."},
-    {"group.consumer.max.session.timeout.ms", int32, "60000", at_least(1), ms, read_only,
-     kNewGroups, "Upper bound of a group's session timeout."},
-    {"group.consumer.max.size", int32, "2147483647", at_least(1), count, read_only, kNewGroups,
+    {"group.consumer.min.session.timeout.ms", int32, "45000", at_least(1), ms, read_only, kUsed,
+     "Lower bound of a group's session timeout."},
+    {"group.consumer.max.session.timeout.ms", int32, "60000", at_least(1), ms, read_only, kUsed,
+     "Upper bound of a group's session timeout."},
+    {"group.consumer.max.size", int32, "2147483647", at_least(1), count, read_only, kUsed,
      "Most members of a group of the consumer protocol."},
     {"group.streams.assignors", list, "sticky", kDistinct, none, read_only, kStreams,
      "Assignors of the streams protocol, the first is the default."},

@@ -53,8 +53,6 @@ inline constexpr Effect kCluster =
     no_effect("not served by this version, which runs no cluster of several brokers");
 inline constexpr Effect kOneReplica =
     no_effect("every partition has one replica in this version, and no more can be asked of it");
-inline constexpr Effect kNewGroups =
-    no_effect("the new consumer group protocol is not served by this version");
 inline constexpr Effect kStreams = no_effect("streams groups are not served by this version");
 inline constexpr Effect kShare = no_effect("share groups are not served by this version");
 inline constexpr Effect kTransactions = no_effect("transactions are not served by this version");

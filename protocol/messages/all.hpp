@@ -1,6 +1,8 @@
 #pragma once
 
 #include "protocol/messages/api_versions.hpp"
+#include "protocol/messages/consumer_group_describe.hpp"
+#include "protocol/messages/consumer_group_heartbeat.hpp"
 #include "protocol/messages/create_partitions.hpp"
 #include "protocol/messages/create_topics.hpp"
 #include "protocol/messages/delete_groups.hpp"
@@ -66,6 +68,8 @@ constexpr void for_each_api(Visit&& visit) {
   visit(ApiMessages<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>{});
   visit(ApiMessages<OffsetDeleteRequest, OffsetDeleteResponse>{});
   visit(ApiMessages<DescribeClusterRequest, DescribeClusterResponse>{});
+  visit(ApiMessages<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>{});
+  visit(ApiMessages<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>{});
   visit(ApiMessages<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>{});
 }
 

@@ -25,6 +25,7 @@ TopicId id_from_bytes(std::string_view bytes) {
 ImagePtr MetadataImage::with(std::span<const MetadataRecord> records) const {
   auto next = std::make_shared<MetadataImage>(*this);
   for (const auto& record : records) next->apply(record);
+  ++next->revision_;
   return next;
 }
 

@@ -57,6 +57,8 @@ class MetadataImage {
   }
   /// Overrides of broker settings; an empty name holds those of all brokers.
   [[nodiscard]] const ConfigOverrides& broker_configs(const std::string& broker) const;
+  /// Grows with every change; the same image again has the same. Not kept over a restart.
+  [[nodiscard]] std::uint64_t revision() const { return revision_; }
   /// The next producer id that no broker was given.
   [[nodiscard]] std::int64_t next_producer_id() const { return next_producer_id_; }
 
@@ -68,6 +70,7 @@ class MetadataImage {
   std::unordered_map<TopicId, TopicPtr> by_id_;  // the same topics
   std::map<std::string, ConfigOverrides> broker_configs_;
   std::int64_t next_producer_id_ = 0;
+  std::uint64_t revision_ = 0;
 };
 
 using ImagePtr = std::shared_ptr<const MetadataImage>;

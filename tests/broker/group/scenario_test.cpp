@@ -6,6 +6,7 @@
 
 #include "broker/group/subscription.hpp"
 #include "protocol/messages/consumer_protocol.hpp"
+#include "tests/broker/group/consumer_script.hpp"
 #include "tests/broker/group/script.hpp"
 
 /// Runs `scenarios/*.txt`. A scenario is a list of steps; under each stands, indented by "  > ",
@@ -63,7 +64,7 @@ class ScriptRun {
     return SharedBytes::from(std::move(out).finish().flatten());
   }
   /// Opaque bytes: text as it is, a subscription as the topics in it.
-  static std::string shown(const SharedBytes& bytes) {
+  static std::string opaque(const SharedBytes& bytes) {
     const auto text = as_text(bytes.view());
     const auto printable = [](unsigned char c) { return c >= ' '; };
     if (std::ranges::all_of(text, printable)) return std::string{text};
@@ -124,6 +125,10 @@ class ScriptRun {
       show(core().leave(r, client, token(s), now()));
     } else if (s.operation == "commit") {
       commit(s, client, member);
+    } else if (s.operation == "hb") {
+      const auto r = heartbeat_of(s, topics_);
+      const GroupClient sender{s.text("client"), "/10.0.0.1", s.number<std::int16_t>("v", 1)};
+      show(core().consumer_heartbeat(r, sender, token(s), now(), topics_, rng_));
     } else if (s.operation == "delete_offsets") {
       protocol::OffsetDeleteRequest r;
       r.group_id = s.word(0);
@@ -165,6 +170,10 @@ class ScriptRun {
       set(s);
     } else if (s.operation == "topic") {
       topics_.create(s.word(0), s.number("partitions", 1));
+    } else if (s.operation == "grow") {
+      topics_.grow(s.word(0), s.number("partitions", 1));
+    } else if (s.operation == "autocommit") {
+      autocommit_ = true;
     } else if (s.operation == "committed") {
       const Ticket ticket = std::stoull(s.word(0));
       if (!writes_.contains(ticket)) throw std::runtime_error("no write " + s.word(0));
@@ -192,6 +201,10 @@ class ScriptRun {
   void set(const ScriptStep& s) {
     using std::chrono::milliseconds;
     if (s.options.contains("max_size")) settings_.members_max = s.number("max_size", 0UL);
+    if (s.options.contains("members")) settings_.consumer.members_max = s.number("members", 0UL);
+    if (s.options.contains("interval")) {
+      settings_.consumer.assignment_interval = milliseconds{s.number("interval", 0)};
+    }
     if (s.options.contains("delay")) {
       settings_.initial_rebalance_delay = milliseconds{s.number("delay", 0)};
     }
@@ -225,6 +238,7 @@ class ScriptRun {
       protocol::OffsetFetchRequest::OffsetFetchRequestGroup r;
       r.group_id = s.word(0);
       r.member_epoch = s.number("epoch", -1);
+      r.member_id = s.maybe("member");
       r.topics.reset();
       for (const auto& each : split(s.text("partitions"), ',')) {  // topic:partition
         const auto parts = split(each, ':');
@@ -248,10 +262,12 @@ class ScriptRun {
       line << d.group_state << ' ' << code(d.error_code) << " type=" << d.protocol_type
            << " protocol=" << d.protocol_data;
       for (const auto& m : d.members) {
-        line << ' ' << names_.name_of(m.member_id) << '(' << shown(m.member_metadata) << ','
+        line << ' ' << names_.name_of(m.member_id) << '(' << opaque(m.member_metadata) << ','
              << as_text(m.member_assignment.view()) << ')';
       }
       lines_.push_back(line.str());
+    } else if (s.operation == "describe_consumer") {
+      lines_.push_back(shown(core().describe_consumer(s.word(0), topics_)));
     } else if (s.operation == "list") {
       for (const auto& g : core().list(split(s.text("states"), ','), split(s.text("types"), ','))) {
         lines_.push_back(g.group_id + " " + g.group_state + " " + g.group_type +
@@ -278,6 +294,10 @@ class ScriptRun {
       print(line, decode_record(record.key, view_of(record)).value());
       lines_.push_back(line.str());
     }
+    if (autocommit_) {
+      for (auto& record : out.records) log_.push_back(record);
+      return show(core().committed(*out.ticket, now()), prefix);
+    }
     writes_[*out.ticket] = std::move(out.records);
   }
 
@@ -290,6 +310,10 @@ class ScriptRun {
       }
       out << " = " << offset->offset->offset;
       if (offset->offset->expires_at) out << " expires " << *offset->offset->expires_at;
+      return;
+    }
+    if (const auto* consumer = std::get_if<ConsumerGroupRecord>(&record)) {
+      out << consumer->group << ' ' << std::visit(ShownChange{topics_}, consumer->change);
       return;
     }
     const auto& group = std::get<ClassicGroupRecord>(record);
@@ -313,12 +337,15 @@ class ScriptRun {
     if (r.skip_assignment) out << " skip";
     if (!r.members.empty()) out << " members";
     for (const auto& m : r.members) {
-      out << ' ' << names_.name_of(m.member_id) << ':' << shown(m.metadata);
+      out << ' ' << names_.name_of(m.member_id) << ':' << opaque(m.metadata);
     }
   }
   static void print(std::ostream& out, const protocol::SyncGroupResponse& r) {
     out << "sync " << code(r.error_code);
     if (r.error_code == ErrorCode::none) out << " '" << as_text(r.assignment.view()) << '\'';
+  }
+  void print(std::ostream& out, const protocol::ConsumerGroupHeartbeatResponse& r) {
+    out << shown(r, topics_);
   }
   static void print(std::ostream& out, const protocol::HeartbeatResponse& r) {
     out << "heartbeat " << code(r.error_code);
@@ -360,6 +387,7 @@ class ScriptRun {
   std::chrono::milliseconds elapsed_{0};
   std::vector<std::string> labels_;  // by token
   std::map<Ticket, std::vector<GroupRecord>> writes_;
+  bool autocommit_ = false;       // every write is committed at once
   std::vector<GroupRecord> log_;  // what is committed
   std::vector<std::string> lines_;
 };

@@ -17,8 +17,16 @@ class FakeTopics final : public TopicDirectory {
     TopicId id;
     id.bytes[15] = ++created_;
     topics_[name] = {id, partitions};
+    ++revision_;
   }
-  void remove(const std::string& name) { topics_.erase(name); }
+  void grow(const std::string& name, std::int32_t partitions) {
+    topics_.at(name).partitions = partitions;
+    ++revision_;
+  }
+  void remove(const std::string& name) {
+    topics_.erase(name);
+    ++revision_;
+  }
 
   [[nodiscard]] bool has_partition(std::string_view topic, PartitionIndex index) const override {
     const auto found = topics_.find(topic);
@@ -36,6 +44,16 @@ class FakeTopics final : public TopicDirectory {
     return found->second.id;
   }
 
+  [[nodiscard]] std::optional<TopicShape> shape_of(std::string_view topic) const override {
+    const auto found = topics_.find(topic);
+    if (found == topics_.end()) return std::nullopt;
+    return TopicShape{found->second.id, found->second.partitions, {}};
+  }
+  void for_each_public_topic(const std::function<void(std::string_view)>& visit) const override {
+    for (const auto& [name, topic] : topics_) visit(name);
+  }
+  [[nodiscard]] std::uint64_t revision() const override { return revision_; }
+
  private:
   struct Topic {
     TopicId id;
@@ -43,6 +61,7 @@ class FakeTopics final : public TopicDirectory {
   };
   std::map<std::string, Topic, std::less<>> topics_;
   std::uint8_t created_ = 0;
+  std::uint64_t revision_ = 0;
 };
 
 }  // namespace millrace::broker

@@ -7,6 +7,7 @@
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/result.hpp"
 #include "protocol/messages/all.hpp"
+#include "protocol/messages/consumer_group_records.hpp"
 #include "protocol/messages/consumer_protocol.hpp"
 #include "protocol/messages/group_records.hpp"
 #include "protocol/wire/codec.hpp"
@@ -74,6 +75,28 @@ void for_each_message(Visit&& visit) {
   visit.template operator()<OffsetCommitValue>("OffsetCommitValue");
   visit.template operator()<GroupMetadataKey>("GroupMetadataKey");
   visit.template operator()<GroupMetadataValue>("GroupMetadataValue");
+  visit.template operator()<ConsumerGroupMetadataKey>("ConsumerGroupMetadataKey");
+  visit.template operator()<ConsumerGroupMetadataValue>("ConsumerGroupMetadataValue");
+  visit.template operator()<ConsumerGroupPartitionMetadataKey>("ConsumerGroupPartitionMetadataKey");
+  visit.template operator()<ConsumerGroupPartitionMetadataValue>(
+      "ConsumerGroupPartitionMetadataValue");
+  visit.template operator()<ConsumerGroupMemberMetadataKey>("ConsumerGroupMemberMetadataKey");
+  visit.template operator()<ConsumerGroupMemberMetadataValue>("ConsumerGroupMemberMetadataValue");
+  visit.template operator()<ConsumerGroupTargetAssignmentMetadataKey>(
+      "ConsumerGroupTargetAssignmentMetadataKey");
+  visit.template operator()<ConsumerGroupTargetAssignmentMetadataValue>(
+      "ConsumerGroupTargetAssignmentMetadataValue");
+  visit.template operator()<ConsumerGroupTargetAssignmentMemberKey>(
+      "ConsumerGroupTargetAssignmentMemberKey");
+  visit.template operator()<ConsumerGroupTargetAssignmentMemberValue>(
+      "ConsumerGroupTargetAssignmentMemberValue");
+  visit.template operator()<ConsumerGroupCurrentMemberAssignmentKey>(
+      "ConsumerGroupCurrentMemberAssignmentKey");
+  visit.template operator()<ConsumerGroupCurrentMemberAssignmentValue>(
+      "ConsumerGroupCurrentMemberAssignmentValue");
+  visit.template operator()<ConsumerGroupRegularExpressionKey>("ConsumerGroupRegularExpressionKey");
+  visit.template operator()<ConsumerGroupRegularExpressionValue>(
+      "ConsumerGroupRegularExpressionValue");
 }
 
 inline const std::vector<AnyMessage>& all_messages() {

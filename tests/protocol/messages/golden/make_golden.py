@@ -14,8 +14,9 @@ as JSON), makes values, hands them to each library that knows that version, and 
 into one file per message. Samples: `full` has a value everywhere and sets the tagged fields,
 `sparse` has nulls, empty arrays and texts, and tagged fields at their defaults. The JSON is spelled
 as protocol/wire/printer.hpp spells it, so that a test can compare the two texts.
-All libraries must give the same bytes. The files of the group records are not made here: they are
-written by hand, for no library knows those.
+All libraries must give the same bytes. The files of the group records, and of ConsumerGroupHeartbeat
+and ConsumerGroupDescribe, are not made here: they are written by hand, for kafka-python has no field
+lists of those.
 """
 
 import base64
