@@ -114,6 +114,10 @@ void Cleaner::end(const PassPtr& pass, const Result<log::CompactionStep>& last) 
     return;
   }
   if (last) {
+    ++totals_.passes;
+    totals_.bytes_before += stats.bytes_before;
+    totals_.bytes_after += stats.bytes_after;
+    totals_.records_dropped += static_cast<std::uint64_t>(stats.records_dropped);
     spdlog::info("{}: compaction made {} bytes of {}, dropping {} records; {} read, {} keys",
                  fmt::streamed(partition.name()), stats.bytes_after, stats.bytes_before,
                  stats.records_dropped, stats.read_bytes, stats.keys);

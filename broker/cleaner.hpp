@@ -28,6 +28,15 @@ class Cleaner {
   /// to time, until it stops.
   void look();
 
+  /// What passes that came to their end did, since the start.
+  struct Totals {
+    std::uint64_t passes = 0;
+    std::uint64_t bytes_before = 0;  // of the segments that they read
+    std::uint64_t bytes_after = 0;   // of those that took their place
+    std::uint64_t records_dropped = 0;
+  };
+  [[nodiscard]] const Totals& totals() const { return totals_; }
+
  private:
   struct Pass {
     std::shared_ptr<Partition> partition;
@@ -49,6 +58,7 @@ class Cleaner {
   std::vector<PassPtr> passes_;
   std::set<Place> damaged_;  // a pass found damage: left alone until the broker starts again
   std::set<Place> stuck_;    // a pass changed nothing: left alone until the next look
+  Totals totals_;
 };
 
 }  // namespace millrace::broker

@@ -64,6 +64,7 @@ class Shard {
     std::uint64_t bytes = 0;
   };
   [[nodiscard]] const Retained& retained() const { return retained_; }
+  [[nodiscard]] const Cleaner& cleaner() const { return *cleaner_; }
 
   /// Small appends are made durable by `journal` from now on.
   void start_journal(log::Journal journal) { journal_.start(std::move(journal)); }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "broker/ask.hpp"
+#include "broker/cleaner.hpp"
 #include "broker/metrics/exposition.hpp"
 #include "broker/metrics/http.hpp"
 #include "broker/shard.hpp"
@@ -25,6 +26,7 @@ struct ShardNumbers {
   std::uint64_t cache_bytes = 0;
   std::uint64_t index_bytes = 0;
   Shard::Retained retention;
+  Cleaner::Totals compaction;
 };
 
 ShardNumbers numbers_of(const Shard& shard) {
@@ -38,6 +40,7 @@ ShardNumbers numbers_of(const Shard& shard) {
   }
   numbers.unopened = shard.unopened_count();
   numbers.retention = shard.retained();
+  numbers.compaction = shard.cleaner().totals();
   return numbers;
 }
 
@@ -166,6 +169,10 @@ net::Awaitable<std::string> MetricsEndpoint::metrics() {
     sum.index_bytes += numbers.index_bytes;
     sum.retention.segments += numbers.retention.segments;
     sum.retention.bytes += numbers.retention.bytes;
+    sum.compaction.passes += numbers.compaction.passes;
+    sum.compaction.bytes_before += numbers.compaction.bytes_before;
+    sum.compaction.bytes_after += numbers.compaction.bytes_after;
+    sum.compaction.records_dropped += numbers.compaction.records_dropped;
   }
   Exposition out;
   add_directory(out, node_.log_dir);
@@ -183,6 +190,10 @@ net::Awaitable<std::string> MetricsEndpoint::metrics() {
   out.add("millrace_index_bytes", sum.index_bytes);
   out.add("millrace_retention_segments_total", sum.retention.segments);
   out.add("millrace_retention_bytes_total", sum.retention.bytes);
+  out.add("millrace_compaction_passes_total", sum.compaction.passes);
+  out.add("millrace_compaction_before_bytes_total", sum.compaction.bytes_before);
+  out.add("millrace_compaction_after_bytes_total", sum.compaction.bytes_after);
+  out.add("millrace_compaction_dropped_records_total", sum.compaction.records_dropped);
   co_return out.text();
 }
 

@@ -29,6 +29,10 @@ constexpr MetricInfo kMetrics[] = {
     {"millrace_recovery_damages_total", true, "Places in files that are not what was written."},
     {"millrace_retention_segments_total", true, "Segments that retention deleted."},
     {"millrace_retention_bytes_total", true, "Bytes in these segments."},
+    {"millrace_compaction_passes_total", true, "Passes of compaction that came to their end."},
+    {"millrace_compaction_before_bytes_total", true, "Bytes of the segments that they read."},
+    {"millrace_compaction_after_bytes_total", true, "Bytes of those that took their place."},
+    {"millrace_compaction_dropped_records_total", true, "Records that they dropped."},
 };
 
 }  // namespace

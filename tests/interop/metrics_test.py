@@ -14,8 +14,11 @@ class Metrics(unittest.TestCase):
         self.broker = self.enterContext(
             Broker({"num.partitions": "1", "metrics.listen": "127.0.0.1:0"})
         )
+        self.port = self.metrics_port()
+
+    def metrics_port(self) -> int:
         found = re.search(r"metrics are served on http://127.0.0.1:(\d+)/", self.broker.log())
-        self.port = int(found[1])
+        return int(found[1])
 
     def get(self, path: str, method: str = "GET") -> tuple[int, str]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
@@ -37,6 +40,23 @@ class Metrics(unittest.TestCase):
         self.assertGreater(self.value("millrace_log_bytes"), 60)
         self.assertEqual(self.value("millrace_log_dir_online"), 1)
         self.assertGreater(self.value("millrace_log_dir_free_bytes"), 0)
+
+    def test_compaction_tells_what_it_did(self) -> None:
+        settings = {
+            "num.partitions": "1", "metrics.listen": "127.0.0.1:0", "log.cleanup.policy": "compact",
+            "log.segment.bytes": "1048576", "log.cleaner.backoff.ms": "100",
+        }  # fmt: skip
+        self.broker = self.enterContext(Broker(settings))
+        self.port = self.metrics_port()
+        self.assertEqual(self.value("millrace_compaction_passes_total"), 0)
+        kcat(self.broker, "-P", "-t", "table", "-K:", "-X", "batch.size=20000",
+             stdin=b"key:%s\n" % (b"v" * 1000) * 3000)  # fmt: skip
+        harness.wait_for(
+            "pass of compaction", 60, lambda: self.value("millrace_compaction_passes_total")
+        )
+        before = self.value("millrace_compaction_before_bytes_total")
+        self.assertLess(self.value("millrace_compaction_after_bytes_total"), before)
+        self.assertGreater(self.value("millrace_compaction_dropped_records_total"), 900)
 
     def test_ready_and_what_is_not_there(self) -> None:
         self.assertEqual(self.get("/ready"), (200, "ready\n"))
