@@ -49,8 +49,10 @@ Result<Bytes> BatchScan::bytes_at(std::uint64_t position, std::size_t count) {
   const bool inside =
       position >= block_position_ && position + count <= block_position_ + block_size_;
   if (!inside) {
-    const std::size_t wanted = static_cast<std::size_t>(
-        std::min<std::uint64_t>(std::max(count, block_bytes_), end_ - position));
+    // Most of a block would be read in vain where batches are larger than that.
+    const std::size_t useful = large_ ? count : std::max(count, block_bytes_);
+    const std::size_t wanted =
+        static_cast<std::size_t>(std::min<std::uint64_t>(useful, end_ - position));
     if (block_capacity_ < wanted) {
       block_ = std::make_unique_for_overwrite<std::byte[]>(wanted);
       block_capacity_ = wanted;
@@ -85,6 +87,7 @@ Result<std::optional<ScannedBatch>> BatchScan::next() {
     return std::optional<ScannedBatch>{};
   }
   current_ = outcome.batch;
+  large_ = current_->size_bytes > block_bytes_;
   position_ += current_->size_bytes;
   return current_;
 }

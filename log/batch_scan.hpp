@@ -64,6 +64,7 @@ class BatchScan {
   std::size_t block_bytes_;
   std::string_view stopped_;
   std::optional<ScannedBatch> current_;
+  bool large_ = false;  // the last batch was larger than a block, so the next one may be as well
 
   std::unique_ptr<std::byte[]> block_;
   std::size_t block_capacity_ = 0;
