@@ -157,7 +157,7 @@ void Partition::write() {
     wake_readers();
     return;
   }
-  if (!settings_.flush_sync) advance();
+  if (!waits_for_durability()) advance();
 }
 
 /// The records that found no space are as if they had never been sent.
@@ -225,7 +225,7 @@ void Partition::journal_failed(ErrorInfo error) {
 }
 
 void Partition::advance() {
-  const Offset durable = settings_.flush_sync ? log_->synced_end() : log_->written_end();
+  const Offset durable = waits_for_durability() ? log_->synced_end() : log_->written_end();
   if (durable <= high_watermark_) return;
   high_watermark_ = durable;
   while (!waiters_.empty() && waiters_.front().end <= high_watermark_) {

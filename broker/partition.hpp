@@ -95,6 +95,9 @@ class Partition {
   /// Syncs whatever is unsynced from the next `take_sync` on, whatever the flush mode says.
   void sync_soon() { sync_wanted_ = true; }
 
+  /// While it is on, nothing is committed that is not synced, whatever the flush mode says.
+  void wait_for_syncs(bool on) { waits_for_syncs_ = on; }
+
   /// Work on pool threads that knows this partition's files; `when_idle` runs its task once none is
   /// left, at once if there is none.
   void work_begun() { ++work_out_; }
@@ -142,6 +145,9 @@ class Partition {
   ProduceResult accept(Bytes records, protocol::ProduceVerdict verdict,
                        protocol::TimestampType timestamp_type, Timestamp now);
   ProduceResult appended(Result<log::AppendInfo> info);
+  [[nodiscard]] bool waits_for_durability() const {
+    return settings_.flush_sync || waits_for_syncs_;
+  }
   void advance();
   Result<void> take_back();
   void fail_waiters(protocol::ErrorCode error);
@@ -164,6 +170,7 @@ class Partition {
   std::size_t work_out_ = 0;
   std::move_only_function<void()> on_idle_;
   bool sync_wanted_ = false;
+  bool waits_for_syncs_ = false;
   std::optional<Instant> unsynced_since_;  // flush.ms counts from here
   bool retired_ = false;
 };

@@ -274,6 +274,7 @@ void Shard::prepare(const std::shared_ptr<Partition>& partition) {
 void Shard::end_turn() {
   const auto written = std::exchange(turn_, {});
   for (const auto& partition : written) {
+    partition->wait_for_syncs(journal_.crowded());
     partition->write();
     if (partition->offline() && !partition->retired()) {
       spdlog::error(
@@ -289,7 +290,12 @@ void Shard::end_turn() {
 /// While one write or sync is on its way the next group builds up: that is the batching window.
 void Shard::sync(const std::shared_ptr<Partition>& partition) {
   if (partition->retired()) return;
-  if (partition->settings().flush_sync) journal_.take(partition);
+  if (partition->settings().flush_sync) {
+    journal_.take(partition);
+  } else if (partition->log().has_unsynced_files()) {
+    journal_.note_unsynced(partition);
+    if (journal_.crowded()) partition->sync_soon();
+  }
   partition->log().trim_cache();
   auto work = partition->take_sync(now());
   if (!work) return;

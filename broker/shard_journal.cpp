@@ -7,7 +7,7 @@
 namespace millrace::broker {
 
 void ShardJournal::take(const std::shared_ptr<Partition>& partition) {
-  if (!journal_ || partition->offline()) return;
+  if (!journal_ || partition->offline() || crowded()) return;
   const auto part = partition->log().unjournaled();
   if (!part) return;
   const auto key = key_of(*partition);
@@ -16,13 +16,24 @@ void ShardJournal::take(const std::shared_ptr<Partition>& partition) {
       part->batches);
   if (!position) return;
   partition->log().journal_took(part->end, *position);
+  note_unsynced(partition);
+}
+
+void ShardJournal::note_unsynced(const std::shared_ptr<Partition>& partition) {
+  const auto key = key_of(*partition);
   auto& member = members_.try_emplace(key, Member{.partition = partition}).first->second;
-  if (!std::exchange(member.unsynced, true)) unsynced_.push_back(key);
+  if (member.syncing || std::exchange(member.unsynced, true)) return;
+  unsynced_.push_back(key);
+}
+
+std::size_t ShardJournal::share() const {
+  const auto& node = shard_.node();
+  return node.world.unsynced_files_max / node.shards.size();
 }
 
 void ShardJournal::flush() {
-  if (!journal_) return;
   settle();
+  if (!journal_) return;
   while (auto work = journal_->take_write()) {
     send(std::move(*work));
     settle();
@@ -55,29 +66,39 @@ void ShardJournal::send(log::JournalWrite work) {
 }
 
 void ShardJournal::settle() {
-  for (const auto& key : journal_->take_unsettled()) sync_segments(key);
-  const auto& node = shard_.node();
-  const std::size_t share = node.world.unsynced_files_max / node.shards.size();
-  while (unsynced_.size() > share) {
+  if (journal_)
+    for (const auto& key : journal_->take_unsettled()) sync_segments(key);
+  while (unsynced_.size() > share()) {
     const auto key = unsynced_.front();
     unsynced_.pop_front();
     const auto member = members_.find(key);
     if (member == members_.end() || !std::exchange(member->second.unsynced, false)) continue;
+    if (!member->second.partition->log().has_unsynced_files()) continue;
+    if (!std::exchange(member->second.syncing, true)) ++syncing_;
     sync_segments(key);
   }
 }
 
 void ShardJournal::sync_segments(const log::JournalKey& key) {
   const auto member = members_.find(key);
-  if (member == members_.end()) return journal_->forget(key);
+  if (member == members_.end()) {
+    if (journal_) journal_->forget(key);
+    return;
+  }
   const auto partition = member->second.partition;  // the member may be gone when `sync` returns
-  settled(*partition);
+  tell_journal(*partition);
   if (!partition->log().has_unsynced_files()) return;
   partition->sync_soon();
   shard_.sync(partition);
 }
 
 void ShardJournal::settled(const Partition& partition) {
+  const auto member = members_.find(key_of(partition));
+  if (member != members_.end() && std::exchange(member->second.syncing, false)) --syncing_;
+  tell_journal(partition);
+}
+
+void ShardJournal::tell_journal(const Partition& partition) {
   if (!journal_ || partition.offline()) return;
   const auto key = key_of(partition);
   if (partition.log().has_unsynced_files() || partition.log().needs_sync())
@@ -89,8 +110,12 @@ void ShardJournal::settled(const Partition& partition) {
 }
 
 void ShardJournal::forget(const Partition& partition) {
-  if (journal_) journal_->forget(key_of(partition));
-  members_.erase(key_of(partition));
+  const auto key = key_of(partition);
+  if (journal_) journal_->forget(key);
+  const auto member = members_.find(key);
+  if (member == members_.end()) return;
+  if (member->second.syncing) --syncing_;
+  members_.erase(member);
 }
 
 }  // namespace millrace::broker

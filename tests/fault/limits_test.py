@@ -16,6 +16,7 @@ from wire import Line
 
 STORAGE_ERROR = 56
 FILES_MAX = 256
+PARTITIONS = 300
 
 
 class Limits(unittest.TestCase):
@@ -39,6 +40,21 @@ class Limits(unittest.TestCase):
             with Line(broker.port) as line:
                 self.assertEqual(wire.end_offset(line, "full"), 4)
                 self.assertEqual(wire.produce_error(line, "full", batch), wire.NONE)
+
+    def test_more_partitions_than_files_may_be_open_are_written(self) -> None:
+        """A file that is not synced stays open, so writers wait for syncs when there are many."""
+        good = wire.batch(wire.record(0, b"v"))
+        for mode in ("sync", "async"):
+            with self.subTest(mode=mode), Broker({"log.flush.mode": mode}) as broker:
+                broker.stop()
+                broker.start(limits={resource.RLIMIT_NOFILE: FILES_MAX})
+                with Line(broker.port, seconds=60) as line:
+                    self.assertEqual(wire.create_topic_error(line, "t", PARTITIONS), wire.NONE)
+                    errors = {
+                        wire.produce_error(line, "t", good, i % PARTITIONS)
+                        for i in range(2 * PARTITIONS)
+                    }
+                    self.assertEqual(errors, {wire.NONE}, broker.log()[-1000:])
 
     def test_connections_cannot_take_the_files_of_partitions(self) -> None:
         with Broker({"num.partitions": "1"}) as broker:

@@ -175,15 +175,17 @@ def zeros_compressed(codec: int, megabytes: int) -> bytes:
 # --- requests ----------------------------------------------------------------------------------
 
 
-def produce(topic: str | None, records: bytes | None, acks: int = -1) -> bytes:
-    """The body of Produce v7 for partition 0."""
-    partition = i32(0) + data(records)
-    return text(None) + i16(acks) + i32(5000) + array(text(topic) + array(partition))
+def produce(
+    topic: str | None, records: bytes | None, acks: int = -1, partition: int = 0
+) -> bytes:
+    """The body of Produce v7 for one partition."""
+    share = i32(partition) + data(records)
+    return text(None) + i16(acks) + i32(5000) + array(text(topic) + array(share))
 
 
-def produce_error(line: Line, topic: str, records: bytes | None) -> int:
+def produce_error(line: Line, topic: str, records: bytes | None, partition: int = 0) -> int:
     """Sends Produce v7 for one partition and returns that partition's error code."""
-    answer = line.ask(PRODUCE, 7, produce(topic, records))
+    answer = line.ask(PRODUCE, 7, produce(topic, records, partition=partition))
     return struct.unpack_from(">h", answer, 4 + 2 + len(topic.encode()) + 4 + 4)[0]
 
 

@@ -50,6 +50,7 @@ void Machine::start() {
                       .pool = pool,
                       .read_pool = pool,
                       .journal_pool = pool,
+                      .unsynced_files_max = plan_.unsynced_files_max,
                       .schedulers = {}};
   for (std::size_t i = 0; i < plan_.shards; ++i) {
     seams.schedulers.push_back(&host_->make_scheduler());

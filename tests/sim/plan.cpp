@@ -101,15 +101,18 @@ Plan::Plan(std::uint64_t from) : seed{from} {
   std::ranges::sort(strikes, {}, &Strike::at);
   if (rng.chance(1, 2))
     topic_compression = one_of<std::string>(rng, {"uncompressed", "lz4", "gzip", "zstd"});
+  if (rng.chance(1, 3)) unsynced_files_max = rng.below(4);
 }
 
 std::string Plan::to_string() const {
   auto text = fmt::format(
       "{} shards, {} partitions, {} readers, {} group members{}; rolls at {} index bytes, one "
-      "entry per {} bytes, or {} ms; compression.type {}; network up to {} us, disk up to {} us\n",
+      "entry per {} bytes, or {} ms; up to {} unsynced files; compression.type {}; network up to "
+      "{} "
+      "us, disk up to {} us\n",
       shards, partitions, readers, group_members, fleeting_topic ? ", a fleeting topic" : "",
-      segment_index_bytes, index_interval_bytes, segment_ms.count(), topic_compression,
-      network_delay_max.count(), disk_delay_max.count());
+      segment_index_bytes, index_interval_bytes, segment_ms.count(), unsynced_files_max,
+      topic_compression, network_delay_max.count(), disk_delay_max.count());
   for (const auto& writer : writers) {
     text += fmt::format(
         "  writer: {} records up to {} bytes, batches of {}, codec {}, gives up after {} ms\n",

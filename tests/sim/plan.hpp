@@ -64,7 +64,8 @@ struct Plan {
   std::size_t readers = 1;
   std::size_t partition_fetch_bytes_max = 0;
   std::size_t group_members = 0;
-  bool fleeting_topic = false;                 ///< one is deleted and created again, all the time
+  bool fleeting_topic = false;  ///< one is deleted and created again, all the time
+  std::size_t unsynced_files_max = 1'000'000;
   std::string topic_compression = "producer";  ///< otherwise batches are compressed anew
   bool disk_faults = false;                    ///< some strike is one of the disk
   std::vector<Strike> strikes;                 ///< by time
