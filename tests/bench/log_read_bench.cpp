@@ -5,7 +5,8 @@
 // for every 128 KiB), so both should stay within a fifth of the bare calls. A cold read is as fast
 // as the disk if enough is read ahead of it, and costs what the page cache asks for pages.
 //
-// MILLRACE_BENCH_DIR: where to put the log (the current directory). MILLRACE_LONG=1: 8 GiB of it.
+// MILLRACE_BENCH_DIR: where to put the log (the current directory). MILLRACE_LONG=1: 8 GiB of it,
+// and cold alone. MILLRACE_QUICK=1: 256 MiB.
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -30,27 +31,20 @@
 #include "protocol/base/rng.hpp"
 #include "protocol/net/asio_runtime.hpp"
 #include "protocol/record/builder.hpp"
+#include "tests/bench/machine.hpp"
+#include "tests/bench/table.hpp"
 
 namespace {
 
 using namespace millrace;
+using namespace millrace::bench;
 
-constexpr std::uint64_t kMiB = 1U << 20;
 constexpr std::size_t kFetchBytes = kMiB;  // what consumers ask for by default
 constexpr std::size_t kReadThreads = 4;
 constexpr Timestamp kStart{1'700'000'000'000};
 
 const bool is_long = std::getenv("MILLRACE_LONG") != nullptr;
-const std::uint64_t log_bytes = (is_long ? 8192 : 1024) * kMiB;
-
-double seconds(const timeval& time) {
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
-}
-double cpu_of(int who) {
-  rusage usage{};
-  ENSURE(::getrusage(who, &usage) == 0);
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
+const std::uint64_t log_bytes = (is_long ? 8192 : is_quick() ? 256 : 1024) * kMiB;
 
 struct Cost {
   double mib_per_second = 0;
@@ -101,15 +95,23 @@ Cost measure(std::uint64_t bytes, bool everybody, Work work) {
   return {mib / took.count(), used * 1e6 / mib};
 }
 
-void print(const char* what, const Cost& ours, const char* limit_name, const Cost& limit) {
-  std::printf(
-      "%-10s %7.0f MiB/s %6.1f us CPU/MiB   %-24s %7.0f MiB/s %6.1f us CPU/MiB   "
-      "speed %.2f, CPU %.2f of it\n",
-      what, ours.mib_per_second, ours.cpu_us_per_mib, limit_name, limit.mib_per_second,
-      limit.cpu_us_per_mib, ours.mib_per_second / limit.mib_per_second,
-      ours.cpu_us_per_mib / limit.cpu_us_per_mib);
-  std::fflush(stdout);
-}
+/// The median of some rounds of ours and of the machine's.
+struct Rounds {
+  void add(const Cost& ours, const Cost& limit) {
+    speed.push_back(ours.mib_per_second);
+    speed_limit.push_back(limit.mib_per_second);
+    cpu.push_back(ours.cpu_us_per_mib);
+    cpu_limit.push_back(limit.cpu_us_per_mib);
+  }
+  void print(const std::string& what, Aim speed_aim, Aim cpu_aim) const {
+    print_row(what + ": speed", median(speed), median(speed_limit), "MiB/s", speed_aim);
+    print_row(what + ": CPU", median(cpu), median(cpu_limit), "us/MiB", cpu_aim);
+  }
+  std::vector<double> speed;
+  std::vector<double> speed_limit;
+  std::vector<double> cpu;
+  std::vector<double> cpu_limit;
+};
 
 // -- The machine's own limits --------------------------------------------------------------------
 
@@ -303,7 +305,7 @@ void print_ns(const char* what, int rounds, Work work) {
   for (int i = 0; i < rounds / 10; ++i) work();
   const double start = cpu_of(RUSAGE_THREAD);
   for (int i = 0; i < rounds; ++i) work();
-  std::printf("%-14s %8.0f ns CPU\n", what, (cpu_of(RUSAGE_THREAD) - start) * 1e9 / rounds);
+  print_figure(what, (cpu_of(RUSAGE_THREAD) - start) * 1e9 / rounds, "ns CPU");
 }
 
 void measure_lookups(log::PartitionLog& log) {
@@ -311,7 +313,7 @@ void measure_lookups(log::PartitionLog& log) {
   const auto end = static_cast<std::uint64_t>(log.log_end().value);
   const auto records = static_cast<std::int64_t>(end);
   int waited = 0;
-  print_ns("offset lookup", 20'000, [&] {
+  print_ns("lookup by offset", 20'000, [&] {
     const Offset from{static_cast<std::int64_t>(rng.below(end))};
     auto plan = log.plan_read({from, log.log_end(), kFetchBytes, true});
     const auto& read = std::get<log::FileRead>(*plan);
@@ -322,7 +324,7 @@ void measure_lookups(log::PartitionLog& log) {
   });
   if (waited > 0) std::printf("  of which %d had to wait for the disk\n", waited);
   const std::int64_t span = log.max_timestamp_so_far()->value - kStart.value;
-  print_ns("time lookup", 5'000, [&] {
+  print_ns("lookup by time", 5'000, [&] {
     const Timestamp time{kStart.value +
                          static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(span)))};
     const auto found = log.find_by_time(time, Offset{records});
@@ -333,24 +335,25 @@ void measure_lookups(log::PartitionLog& log) {
 }  // namespace
 
 int main() {
-  const char* const where = std::getenv("MILLRACE_BENCH_DIR");
-  std::string name = std::string{where != nullptr ? where : "."} + "/millrace-bench-XXXXXX";
-  ENSURE(::mkdtemp(name.data()) != nullptr);
-  const std::filesystem::path dir{name};
+  const Scratch scratch;
+  const auto& dir = scratch.path();
   log::PosixFiles files;
+  print_head();
   {
     auto log = open_log(files, dir / "tail-0", 64 * kMiB);
     fill(*log, 48 * kMiB);
     const auto bytes = log->size_bytes();
-    constexpr int kRounds = 20;
-    const auto ours = measure(bytes * kRounds, false, [&] {
+    const int times = is_quick() ? 5 : 20;
+    const auto total = bytes * static_cast<std::uint64_t>(times);
+    const auto ours = measure(total, false, [&] {
       double drained = 0;
-      for (int i = 0; i < kRounds; ++i) drained += Reading{*log, Offset{0}}.run();
+      for (int i = 0; i < times; ++i) drained += Reading{*log, Offset{0}}.run();
       return drained;
     });
-    const auto limit =
-        measure(bytes * kRounds, false, [&] { return send_memory(bytes * kRounds); });
-    print("tail read", ours, "send from memory", limit);
+    const auto limit = measure(total, false, [&] { return send_memory(total); });
+    Rounds tail;
+    tail.add(ours, limit);
+    tail.print("tail read, limit: send from memory", {}, {});
   }
   {
     auto log = open_log(files, dir / "log-0", 0);
@@ -365,19 +368,21 @@ int main() {
   const auto read_all = [&] { return Reading{*log, Offset{0}}.run(); };
   if (!is_long) {
     (void)send_files(paths);  // now it is warm
+    Rounds warm;
     for (int i = 0; i < 3; ++i) {
       const auto ours = measure(bytes, false, read_all);
-      const auto limit = measure(bytes, false, [&] { return send_files(paths); });
-      print("warm read", ours, "sendfile", limit);
+      warm.add(ours, measure(bytes, false, [&] { return send_files(paths); }));
     }
+    warm.print("warm read, limit: sendfile", {}, at_most(1.5));
     measure_lookups(*log);
   }
+  Rounds cold;
   for (int i = 0; i < 3; ++i) {
     drop_cache(paths);
     const auto ours = measure(bytes, true, read_all);
     drop_cache(paths);
-    const auto limit = measure(bytes, true, [&] { return read_directly(paths); });
-    print("cold read", ours, "direct read", limit);
+    cold.add(ours, measure(bytes, true, [&] { return read_directly(paths); }));
   }
-  std::filesystem::remove_all(dir);
+  cold.print("cold read, limit: direct reads, 4 in flight", at_least(0.8), {});
+  return 0;
 }

@@ -30,20 +30,19 @@
 #include "log/posix_files.hpp"
 #include "protocol/base/rng.hpp"
 #include "protocol/net/asio_runtime.hpp"
+#include "tests/bench/machine.hpp"
 
 namespace {
 
 using namespace millrace;
 using namespace millrace::log;
+using bench::durable_writes;
+using bench::seconds_since;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr auto kTime = std::chrono::milliseconds{1500};
 constexpr std::size_t kRecordBytes = 1024;
 constexpr std::uint64_t kJournalBytes = 16U << 20;  // of each of four files
-
-double seconds_since(SteadyClock::time_point start) {
-  return std::chrono::duration<double>(SteadyClock::now() - start).count();
-}
 
 /// What pool threads have to tell the loop.
 class Inbox {
@@ -239,28 +238,9 @@ class Load {
   double took_ = 0;
 };
 
-/// Durable writes of `bytes`, `depth` in flight, over a file that was written before.
-void measure_limit(const std::filesystem::path& dir, std::size_t depth, std::size_t bytes) {
-  PosixFiles posix;
-  const std::uint64_t file_bytes = 4 * kJournalBytes;
-  const auto files = prepare_journal_files(posix, dir / "limit", 0, 1, file_bytes).value();
-  std::atomic<std::uint64_t> next = 0;
-  const auto start = SteadyClock::now();
-  {
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < depth; ++i) {
-      threads.emplace_back([&] {
-        BlockBuffer buffer;
-        buffer.reserve(bytes, 0);
-        std::memset(buffer.data(), 1, bytes);
-        const std::vector<Bytes> pieces{Bytes{buffer.data(), bytes}};
-        while (SteadyClock::now() - start < kTime)
-          if (!files.files[0]->write_at(pieces, next++ * bytes % file_bytes)) std::abort();
-      });
-    }
-  }
+void print_limit(const std::filesystem::path& dir, std::size_t depth, std::size_t bytes) {
   std::printf("  %2zu in flight, %2zu KiB  %9.0f writes/s\n", depth, bytes >> 10,
-              static_cast<double>(next) / seconds_since(start));
+              durable_writes(dir, depth, bytes));
 }
 
 }  // namespace
@@ -270,8 +250,8 @@ int main(int argc, char** argv) {
       (argc > 1 ? std::filesystem::path{argv[1]} : std::filesystem::current_path()) / "sync-bench";
   std::filesystem::create_directories(dir);
   std::printf("direct durable writes, the limit:\n");
-  for (const std::size_t depth : {1U, 4U, 16U, 64U}) measure_limit(dir, depth, 4U << 10);
-  measure_limit(dir, 4, 64U << 10);
+  for (const std::size_t depth : {1U, 4U, 16U, 64U}) print_limit(dir, depth, 4U << 10);
+  print_limit(dir, 4, 64U << 10);
   struct Shape {
     std::size_t writers;
     std::size_t partitions;
