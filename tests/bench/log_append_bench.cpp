@@ -42,7 +42,7 @@ using namespace millrace::bench;
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::int16_t kProduceVersion = 9;
-constexpr std::size_t kWindow = 64;  // batches that wait for their acknowledgement
+constexpr std::size_t kWindow = 64;          // batches that wait for their acknowledgement
 constexpr std::size_t kOpenFilesMax = 7500;  // what the broker takes of 20,000 descriptors
 const std::uint64_t round_bytes = (is_quick() ? 32 : 128) * kMiB;
 
@@ -179,8 +179,8 @@ class ByHand {
         used += batch.size();
       }
       for (const auto file : touched) {
-        ENSURE(::writev(files_[file], pieces[file].data(),
-                        static_cast<int>(pieces[file].size())) > 0);
+        ENSURE(::writev(files_[file], pieces[file].data(), static_cast<int>(pieces[file].size())) >
+               0);
         pieces[file].clear();
       }
       touched.clear();
@@ -287,10 +287,10 @@ void measure_small(ShardStand& stand, const std::filesystem::path& dir, std::siz
     rates.push_back(static_cast<double>(outcome.batches) / outcome.seconds);
   }
   stand.remove(partitions);
-  print_row(fmt::format("synced 1 KiB appends, {} writer{}, {} partition{}", producers,
-                        producers == 1 ? "" : "s", partition_count,
-                        partition_count == 1 ? "" : "s"),
-            median(rates), median(limits), "/s", aim);
+  print_row(
+      fmt::format("synced 1 KiB appends, {} writer{}, {} partition{}", producers,
+                  producers == 1 ? "" : "s", partition_count, partition_count == 1 ? "" : "s"),
+      median(rates), median(limits), "/s", aim);
 }
 
 }  // namespace

@@ -40,8 +40,8 @@ class ShardStand {
     ENSURE(broker::create_data_directory(files_, node_.data_dir).has_value());
     node_.log_dir.check();
     node_.shards.push_back(std::make_unique<broker::Shard>(node_, 0, scheduler_));
-    node_.journals = std::make_unique<broker::Journals>(
-        files_, node_.data_dir / broker::kJournalDirectory);
+    node_.journals =
+        std::make_unique<broker::Journals>(files_, node_.data_dir / broker::kJournalDirectory);
     auto prepared = node_.journals->begin(1, node_.settings.journal_bytes, rng_);
     ENSURE(prepared.size() == 1);
     auto& [files, life] = prepared.front();
