@@ -240,7 +240,9 @@ bool PartitionLog::checkpoint_due() const {
 }
 
 PartitionLog::Point PartitionLog::point_at_end() const {
-  return {{log_end_, active().base(), active().size_bytes()}, producers_.encode()};
+  Point point{{log_end_, active().base(), active().size_bytes()}, producers_.encode(), {}};
+  if (!producers_.aborted().empty()) point.aborted = producers_.aborted().encode(log_end_);
+  return point;
 }
 
 std::optional<SyncWork> PartitionLog::take_sync() {
@@ -340,6 +342,8 @@ std::optional<CheckpointWork> PartitionLog::take_checkpoint() {
     // Known from now on, so that a truncation removes it even if nobody reported that it is there.
     snapshots_.add(offset);
   };
+  // Before the snapshots, which say that it is there.
+  if (point.aborted) work.small_files_.push_back({dir_ / kAbortedFile, *point.aborted});
   // A snapshot must not speak of a log that may not survive: only up to the point.
   for (auto& [offset, bytes] : roll_snapshots_)
     if (offset < point.where.offset) add_snapshot(offset, bytes);
@@ -463,20 +467,6 @@ std::optional<Timestamp> PartitionLog::max_timestamp_so_far() const {
     if (segment->newest() && (!newest || segment->newest()->timestamp > *newest))
       newest = segment->newest()->timestamp;
   return newest;
-}
-
-ProducerVerdict PartitionLog::check_producer(const BatchView& batch, Timestamp now) {
-  now_ = std::max(now_, now);
-  return producers_.check(batch, now, config_.producer_expiration);
-}
-
-std::size_t PartitionLog::expire_producers(Timestamp now) {
-  now_ = std::max(now_, now);
-  return producers_.expire(now, config_.producer_expiration);
-}
-
-Offset PartitionLog::last_stable_offset(Offset high_watermark) {
-  return producers_.last_stable(high_watermark);
 }
 
 void PartitionLog::begin_epoch(LeaderEpoch epoch) {

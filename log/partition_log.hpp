@@ -234,11 +234,16 @@ class PartitionLog {
   // -- Producers and transactions ----------------------------------------------------------------
 
   /// Whether a client's batch is new, a repetition or out of order. Ask right before `append`.
-  [[nodiscard]] ProducerVerdict check_producer(const protocol::BatchView& batch, Timestamp now);
+  /// `starts_at_zero`: see `ProducerState::check`.
+  [[nodiscard]] ProducerVerdict check_producer(const protocol::BatchView& batch, Timestamp now,
+                                               bool starts_at_zero = false);
   [[nodiscard]] const ProducerState& producers() const { return producers_; }
   std::size_t expire_producers(Timestamp now);
   /// How far committed data reaches; see `ProducerState::last_stable`.
   [[nodiscard]] Offset last_stable_offset(Offset high_watermark);
+  /// What who reads the committed data of [from, limit) must leave out.
+  [[nodiscard]] std::vector<AbortedTransaction> aborted_transactions(Offset from,
+                                                                     Offset limit) const;
 
   // -- Leader epochs and truncation --------------------------------------------------------------
 
@@ -306,6 +311,7 @@ class PartitionLog {
   struct Point {
     RecoveryPoint where;
     std::vector<std::byte> snapshot;
+    std::optional<std::vector<std::byte>> aborted;  // when there are any
   };
   struct Deleted {
     Path path;
@@ -350,6 +356,7 @@ class PartitionLog {
   Result<void> truncate_at(Offset end);
   Result<void> empty_at(Offset start);
   Result<void> rebuild_producers(Offset end);
+  Result<void> cut_aborted(Offset end);
   void settle_at(Offset end);
   Result<void> save_log_start(Offset start, bool has_gaps);
   [[nodiscard]] bool too_old(const Segment& segment, Timestamp now) const;

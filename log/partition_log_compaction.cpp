@@ -108,7 +108,11 @@ bool PartitionLog::compacted(CompactionWork& work, const Result<CompactionStep>&
     }
   }
   if (!step->done) return true;
-  if (work.completed_) first_dirty_ = std::max(work.covered_end_, work.plan_.first_dirty);
+  if (work.completed_) {
+    first_dirty_ = std::max(work.covered_end_, work.plan_.first_dirty);
+    // Nothing is left of their data, and the next pass may take their markers.
+    producers_.aborted().forget_below(first_dirty_);
+  }
   return ended();
 }
 

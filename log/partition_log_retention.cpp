@@ -81,6 +81,7 @@ Result<RetentionReport> PartitionLog::retained(const RetentionWork& work, Result
   if (state_ != LogState::writable) return ready_to_append().error();
   log_start_ = work.start_.start;
   epochs_.trim_front(log_start_);
+  producers_.aborted().forget_below(log_start_);
   ENSURE(work.segments_.size() < segments_.size() &&
          work.segments_.front() == segments_.front()->base());
   const auto deleted = delete_front(work.segments_.size());
@@ -130,6 +131,7 @@ Result<void> PartitionLog::advance_log_start(Offset start) {
     return fail_unless_full(saved.error());
   log_start_ = start;
   epochs_.trim_front(start);
+  producers_.aborted().forget_below(start);
   return {};
 }
 

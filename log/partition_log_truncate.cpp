@@ -172,6 +172,7 @@ Result<void> PartitionLog::truncate_at(Offset end) {
   if (!cut) return cut.error();
   if (cut->offset < log_start_) return empty_at(cut->offset);
   if (const auto lowered = lower_points(*cut); !lowered) return lowered.error();
+  if (const auto forgotten = cut_aborted(cut->offset); !forgotten) return forgotten.error();
   if (const auto removed = remove_files_behind(segments_[index]->base()); !removed)
     return removed.error();
   segments_.resize(index + 1);
@@ -197,6 +198,7 @@ Result<void> PartitionLog::empty_at(Offset start) {
   // From here on nothing is promised: a crash may leave any of the old files.
   const Offset low = std::min({start, log_start_, segments_.front()->base()});
   if (const auto lowered = lower_points({low, low, 0}); !lowered) return lowered.error();
+  if (const auto forgotten = cut_aborted(low); !forgotten) return forgotten.error();
   if (const auto removed = remove_files_behind(Offset{-1}); !removed) return removed.error();
   if (const auto forgotten = snapshots_.remove_behind(files_, Offset{-1}); !forgotten)
     return forgotten.error();
@@ -221,11 +223,14 @@ Result<void> PartitionLog::empty_at(Offset start) {
 
 Result<void> PartitionLog::rebuild_producers(Offset end) {
   Offset from = segments_.front()->base();
+  auto aborted = std::move(producers_.aborted());
+  aborted.truncate_to(end);
   producers_.clear();
   if (auto loaded = snapshots_.load_newest(files_, end)) {
     from = loaded->offset;
     producers_ = std::move(loaded->state);
   }
+  producers_.take_aborted(std::move(aborted));
   return for_each_batch(segments_, files_, from,
                         [&](const ScannedBatch& batch, BatchScan& scan) -> Result<void> {
                           if (!batch.has_producer) return {};

@@ -20,6 +20,8 @@
 //       last offset      int64
 //       offset delta     int32
 //       timestamp        int64
+//   aborted              uint8   1; only there if transactions were aborted: another file tells
+//   which
 namespace millrace::log {
 namespace {
 
@@ -73,6 +75,7 @@ std::vector<std::byte> ProducerState::encode() const {
   SmallFileWriter file{kTag};
   file.put(static_cast<std::uint32_t>(ids.size()));
   for (const ProducerId id : ids) put_entry(file, id, entries_.at(id));
+  if (!aborted_.empty() || lacks_aborted_) file.put(std::uint8_t{1});
   return std::move(file).finish();
 }
 
@@ -89,7 +92,10 @@ Result<ProducerState> ProducerState::decode(Bytes snapshot) {
     if (entry.transaction_start) state.open_.insert(*entry.transaction_start);
     if (!state.entries_.emplace(id, entry).second) return Errc::corrupt_file;
   }
-  if (file->left() != 0) return Errc::corrupt_file;
+  if (file->left() == 0) return state;
+  std::uint8_t aborted = 0;
+  if (!file->take(aborted) || aborted != 1 || file->left() != 0) return Errc::corrupt_file;
+  state.lacks_aborted_ = true;
   return state;
 }
 

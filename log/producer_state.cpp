@@ -1,6 +1,7 @@
 #include "log/producer_state.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "protocol/record/record.hpp"
@@ -69,12 +70,16 @@ const ProducerEntry* ProducerState::find_live(ProducerId id, Timestamp now,
 }
 
 ProducerVerdict ProducerState::check(const BatchView& batch, Timestamp now,
-                                     std::chrono::milliseconds expiration) const {
+                                     std::chrono::milliseconds expiration,
+                                     bool starts_at_zero) const {
   const auto id = batch.producer_id();
   const auto first = batch.base_sequence();
   if (!id || !first || batch.is_control()) return ProducerOk{};
   const ProducerEntry* const entry = find_live(*id, now, expiration);
-  if (entry == nullptr) return ProducerOk{};
+  if (entry == nullptr) {
+    if (starts_at_zero && *first != Sequence{0}) return out_of_order(batch, *first, 0);
+    return ProducerOk{};
+  }
   const ProducerEpoch epoch = batch.producer_epoch().value_or(ProducerEpoch{-1});
 
   if (epoch == entry->epoch) {
@@ -97,16 +102,28 @@ ProducerVerdict ProducerState::check(const BatchView& batch, Timestamp now,
 }
 
 ProducerVerdict ProducerState::check_marker(ProducerId id, ProducerEpoch epoch,
-                                            std::int32_t coordinator_epoch) const {
+                                            std::int32_t coordinator_epoch, bool new_epoch) const {
   const ProducerEntry* const entry = find(id);
   if (entry == nullptr) return ProducerOk{};
   if (epoch < entry->epoch) return stale_epoch(id, epoch, entry->epoch);
+  const bool late = new_epoch && epoch == entry->epoch && entry->transaction_start &&
+                    epoch.value != std::numeric_limits<std::int16_t>::max();
+  if (late)
+    return ProducerRejected{ErrorCode::invalid_producer_epoch,
+                            "the marker ends a transaction before epoch " +
+                                std::to_string(epoch.value) + " of producer " +
+                                std::to_string(id.value) + ", which has begun another"};
   if (entry->coordinator_epoch && coordinator_epoch < *entry->coordinator_epoch)
     return ProducerRejected{ErrorCode::transaction_coordinator_fenced,
                             "the marker comes from coordinator epoch " +
                                 std::to_string(coordinator_epoch) + ", epoch " +
                                 std::to_string(*entry->coordinator_epoch) + " has taken over"};
   return ProducerOk{};
+}
+
+bool ProducerState::in_transaction(ProducerId id, ProducerEpoch epoch) const {
+  const ProducerEntry* const entry = find(id);
+  return entry != nullptr && entry->epoch == epoch && entry->transaction_start.has_value();
 }
 
 void ProducerState::apply(const BatchView& batch, Timestamp now) {
@@ -134,6 +151,8 @@ void ProducerState::apply_marker(const BatchView& batch, ProducerEntry& entry) {
     return;
   if (marker->coordinator_epoch) entry.coordinator_epoch = marker->coordinator_epoch;
   if (!entry.transaction_start) return;
+  if (marker->type == protocol::ControlType::abort)
+    aborted_.add({*batch.producer_id(), *entry.transaction_start, batch.last_offset()});
   completed_[*entry.transaction_start] = batch.last_offset();
   open_.erase(*entry.transaction_start);
   entry.transaction_start.reset();
@@ -149,6 +168,8 @@ void ProducerState::clear() {
   entries_.clear();
   open_.clear();
   completed_.clear();
+  aborted_ = {};
+  lacks_aborted_ = false;
 }
 
 std::optional<Offset> ProducerState::first_open() const {

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "log/aborted_transactions.hpp"
 #include "protocol/base/bytes.hpp"
 #include "protocol/base/result.hpp"
 #include "protocol/base/types.hpp"
@@ -84,13 +85,20 @@ class ProducerState {
   }
 
   /// Whether a client's batch may be appended, and if not, why. Changes nothing. Batches without a
-  /// producer id and control batches are always fine.
+  /// producer id and control batches are always fine. `starts_at_zero`: a producer that is not
+  /// known must begin at sequence 0, because each of its transactions has an epoch of its own
+  /// (KIP-890); others may have been forgotten here.
   [[nodiscard]] ProducerVerdict check(const protocol::BatchView& batch, Timestamp now,
-                                      std::chrono::milliseconds expiration) const;
+                                      std::chrono::milliseconds expiration,
+                                      bool starts_at_zero = false) const;
   /// Whether a coordinator's marker may be appended (`transaction_coordinator_fenced`,
-  /// `invalid_producer_epoch`).
+  /// `invalid_producer_epoch`). `new_epoch`: the end of the transaction took an epoch of its own
+  /// (KIP-890), so a marker with the epoch of an open transaction is a late one.
   [[nodiscard]] ProducerVerdict check_marker(ProducerId id, ProducerEpoch epoch,
-                                             std::int32_t coordinator_epoch) const;
+                                             std::int32_t coordinator_epoch,
+                                             bool new_epoch = false) const;
+  /// Whether this producer has a transaction open here, in this epoch.
+  [[nodiscard]] bool in_transaction(ProducerId id, ProducerEpoch epoch) const;
 
   /// Takes in a batch that is in the log now. Never refuses: the log is the truth. `now` is when
   /// the producer was last heard of; record times may be years old and say nothing about that.
@@ -106,6 +114,17 @@ class ProducerState {
   /// How far committed data reaches below `high_watermark`. A transaction whose marker is not below
   /// it yet still counts as open. Forgets the others: ask with a high watermark that only rises.
   [[nodiscard]] Offset last_stable(Offset high_watermark);
+  /// Transactions that were aborted; the owner forgets those whose data is gone. Not part of the
+  /// snapshot, which tells only whether there were any.
+  [[nodiscard]] AbortedTransactions& aborted() { return aborted_; }
+  [[nodiscard]] const AbortedTransactions& aborted() const { return aborted_; }
+  /// In place of what this state has of them.
+  void take_aborted(AbortedTransactions aborted) {
+    aborted_ = std::move(aborted);
+    lacks_aborted_ = false;
+  }
+  /// Of a decoded one: there were aborted transactions, and they are to be taken from elsewhere.
+  [[nodiscard]] bool lacks_aborted() const { return lacks_aborted_; }
   [[nodiscard]] const ProducerEntry* find(ProducerId id) const;
   [[nodiscard]] const std::unordered_map<ProducerId, ProducerEntry>& entries() const {
     return entries_;
@@ -124,6 +143,8 @@ class ProducerState {
   std::unordered_map<ProducerId, ProducerEntry> entries_;
   std::set<Offset> open_;               // the transaction_start of every entry that has one
   std::map<Offset, Offset> completed_;  // first offset to marker, marker maybe not replicated yet
+  AbortedTransactions aborted_;
+  bool lacks_aborted_ = false;
 };
 
 }  // namespace millrace::log

@@ -337,13 +337,10 @@ Result<void> LogRecovery::finish_segments() {
 }
 
 Result<void> LogRecovery::replay() {
-  Offset producers_from = log_.segments_.front()->base();
-  if (auto loaded = log_.snapshots_.load_newest(log_.files_, end_)) {
-    producers_from = loaded->offset;
-    log_.producers_ = std::move(loaded->state);
-  } else {
-    report_.producers_rebuilt = log_.size_bytes() > 0;
-  }
+  const auto snapshot = load_producers();
+  if (!snapshot) return snapshot.error();
+  const Offset producers_from = snapshot->value_or(log_.segments_.front()->base());
+  report_.producers_rebuilt = !*snapshot && log_.size_bytes() > 0;
   Offset epochs_from = log_.segments_.front()->base();
   const auto epochs = read_if_there(log_.files_, log_.dir_ / kLeaderEpochFile);
   if (!epochs) return epochs.error();
@@ -366,6 +363,7 @@ Result<void> LogRecovery::replay() {
   const auto done =
       for_each_batch(log_.segments_, log_.files_, std::min(producers_from, epochs_from), visit);
   log_.epochs_.trim_front(log_.log_start_);
+  log_.producers_.aborted().forget_below(std::max(log_.log_start_, log_.first_dirty_));
   if (done || done.error() != make_error_code(Errc::corrupt_file)) return done;
   // Below the recovery point nothing is verified, so this is where rot there shows first.
   report({log_.dir_, 0, log_.log_start_, 0, true, "a batch below the recovery point is damaged"});

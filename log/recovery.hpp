@@ -58,6 +58,9 @@ class LogRecovery {
   Result<bool> sound_batch_behind(std::size_t index, std::uint64_t position);
   Result<void> cut(std::size_t index, std::uint64_t position);
   Result<void> finish_segments();
+  /// Takes the producers from the newest snapshot that can be used, and gives where that ends;
+  /// nothing when the log is to be read from its front.
+  Result<std::optional<Offset>> load_producers();
   Result<void> replay();
   Result<void> settle();
   [[nodiscard]] bool gap_allowed_before(Offset base) const;

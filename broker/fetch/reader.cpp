@@ -71,6 +71,7 @@ PartitionReadResult read_one(Shard& shard, const PartitionRead& part, const Read
     }
     if (auto* at_hand = std::get_if<log::ReadResult>(&*plan)) {
       result.records = std::move(at_hand->batches);
+      result.next = at_hand->next;
     } else {
       file_read = std::get<log::FileRead>(std::move(*plan));
     }
@@ -88,8 +89,19 @@ PartitionReadResult read_one(Shard& shard, const PartitionRead& part, const Read
 void take(PartitionReadResult& result, Result<log::ReadResult> found) {
   if (found) {
     result.records = std::move(found->batches);
+    result.next = found->next;
   } else {
     result.error = to_wire(found.error());
+  }
+}
+
+/// On the owner's thread: what a reader of committed data has to leave out.
+void name_aborted(Shard& shard, const std::vector<PartitionRead>& parts, Results& results) {
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    if (results[i].records.empty()) continue;
+    const auto partition = shard.find(parts[i].topic, parts[i].index);
+    if (!partition) continue;
+    results[i].aborted = partition->log().aborted_transactions(parts[i].offset, results[i].next);
   }
 }
 
@@ -125,14 +137,21 @@ void read_here(Shard& shard, const std::vector<PartitionRead>& parts, const Read
     }
     results->push_back(std::move(result));
   }
-  if (files->empty()) return answer(std::move(*results));
+  if (files->empty()) {
+    if (terms.committed_only) name_aborted(shard, parts, *results);
+    return answer(std::move(*results));
+  }
   auto& pool = shard.node().world.read_pool;
-  pool.submit([results, files, &shard, answer = std::move(answer)]() mutable {
-    for (const auto& [index, read] : *files) take((*results)[index], read.locate());
-    shard.scheduler().post([results = std::move(results), answer = std::move(answer)]() mutable {
-      answer(std::move(*results));
-    });
-  });
+  auto named = terms.committed_only ? parts : std::vector<PartitionRead>{};
+  pool.submit(
+      [results, files, &shard, named = std::move(named), answer = std::move(answer)]() mutable {
+        for (const auto& [index, read] : *files) take((*results)[index], read.locate());
+        shard.scheduler().post([&shard, results = std::move(results), named = std::move(named),
+                                answer = std::move(answer)]() mutable {
+          name_aborted(shard, named, *results);
+          answer(std::move(*results));
+        });
+      });
 }
 
 }  // namespace

@@ -47,6 +47,8 @@ struct PartitionReadResult {
   LeaderEpoch leader_epoch;
   std::optional<log::EpochEnd> diverging;
   BytesChain records;
+  Offset next;                                   // behind the last of `records`
+  std::vector<log::AbortedTransaction> aborted;  // that reach into them; read_committed only
 };
 
 /// How to read: what holds for all partitions of a request.

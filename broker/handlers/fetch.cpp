@@ -66,7 +66,11 @@ PartitionAnswer to_answer(const Target& target, PartitionReadResult& read, bool 
     answer.diverging_epoch.end_offset = read.diverging->end_offset.value;
   }
   answer.aborted_transactions.reset();
-  if (committed_only) answer.aborted_transactions.emplace();
+  if (committed_only) {
+    auto& aborted = answer.aborted_transactions.emplace();
+    for (const auto& [producer, first, last] : read.aborted)
+      aborted.push_back({producer.value, first.value});
+  }
   answer.records = std::move(read.records);
   return answer;
 }

@@ -283,7 +283,8 @@ BatchRole CompactionWork::role_of(const BatchView& batch) {
     role.aborted = outcomes_ && batch.base_offset() < covered_end_ &&
                    outcomes_->aborted(*producer, batch.base_offset());
   } else if (marker_of(batch)) {
-    role.marker_unneeded = !markers_.marker(*producer);
+    // The index of aborted transactions names a marker until a pass behind it is complete.
+    role.marker_unneeded = !markers_.marker(*producer) && batch.last_offset() < plan_.first_dirty;
   }
   role.keeps_producer = !producers_;
   if (!producers_) return role;

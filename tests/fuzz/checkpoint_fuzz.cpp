@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "log/aborted_transactions.hpp"
 #include "log/leader_epochs.hpp"
 #include "log/points.hpp"
 #include "protocol/base/ensure.hpp"
@@ -33,6 +34,18 @@ void use_epochs(Bytes bytes) {
   ENSURE(epochs->latest() == LeaderEpoch{7});
 }
 
+void use_aborted(Bytes bytes) {
+  auto decoded = AbortedTransactions::decode(bytes);
+  if (!decoded) return;
+  auto& [end, aborted] = *decoded;
+  const auto again = AbortedTransactions::decode(aborted.encode(end));
+  ENSURE(again && again->transactions == aborted && again->end == end);
+  const auto count = aborted.all().size();
+  ENSURE(aborted.overlapping(Offset{0}, end).size() == count);
+  aborted.forget_below(Offset{50});
+  ENSURE(aborted.truncate_to(Offset{60}) || aborted.all().size() <= count);
+}
+
 void check_all(Bytes bytes) {
   check<RecoveryPoint>(bytes);
   check<LogStart>(bytes);
@@ -41,6 +54,7 @@ void check_all(Bytes bytes) {
   check<SwapList>(bytes);
   check<LeaderEpochs>(bytes);
   use_epochs(bytes);
+  use_aborted(bytes);
 }
 
 void run(Bytes bytes) {

@@ -93,6 +93,11 @@ TEST_CASE("fuzz corpus: writes the inputs that valid writers make", "[.][regener
        SwapList{{{Offset{0}, 100}}, {Offset{0}, Offset{4}}}.encode());
   save("checkpoint_fuzz", std::string{kLogStartFile}, LogStart{Offset{3}, true}.encode());
 
+  AbortedTransactions aborted;
+  aborted.add({ProducerId{5}, Offset{3}, Offset{9}});
+  aborted.add({ProducerId{6}, Offset{2}, Offset{70}});
+  save("checkpoint_fuzz", std::string{kAbortedFile}, aborted.encode(Offset{80}));
+
   ProducerState state;
   state.apply(view_of(batch_of(
                   {.producer = BatchBuilder::Producer{ProducerId{5}, ProducerEpoch{2}, Sequence{0}},
