@@ -10,6 +10,7 @@
 #include "broker/metadata_service.hpp"
 #include "broker/session.hpp"
 #include "broker/shard.hpp"
+#include "broker/transaction_service.hpp"
 #include "log/errc.hpp"
 
 namespace millrace::broker {

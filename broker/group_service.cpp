@@ -3,12 +3,12 @@
 #include <fmt/ostream.h>
 #include <spdlog/spdlog.h>
 
-#include "broker/blocking.hpp"
 #include "broker/errors.hpp"
+#include "broker/log_replay.hpp"
 #include "broker/shard.hpp"
 #include "protocol/base/ensure.hpp"
 #include "protocol/record/builder.hpp"
-#include "protocol/record/compression.hpp"
+#include "protocol/record/control.hpp"
 #include "protocol/record/record.hpp"
 #include "replication/controller/topic_names.hpp"
 
@@ -17,30 +17,32 @@ namespace {
 
 using protocol::ErrorCode;
 
-constexpr std::size_t kLoadBytes = std::size_t{1} << 20;
-constexpr std::size_t kRecordsSectionBytesMax = std::size_t{128} << 20;
+/// Batches of coordinators are in no producer's row.
+constexpr Sequence kNoSequence{-1};
 
 /// Feeds one batch of the log to the coordinator. Damaged records are skipped and counted: a group
 /// that lost one commit is better than a partition of groups that cannot be loaded.
-Result<std::size_t> replay_batch(const protocol::BatchView& batch, GroupCoordinator& core) {
-  if (batch.is_control()) return std::size_t{0};
-  std::vector<std::byte> decompressed;
-  Bytes section = batch.records_section();
-  if (batch.codec() != protocol::Codec::none) {
-    auto whole = protocol::decompress(batch.codec(), section, kRecordsSectionBytesMax);
-    if (!whole) return whole.error();
-    decompressed = std::move(*whole);
-    section = decompressed;
-  }
-  std::size_t damaged = 0;
-  protocol::RecordReader reader{section, batch.record_count()};
-  while (reader.left() > 0) {
+std::size_t replay_batch(const protocol::BatchView& batch, GroupCoordinator& core) {
+  const auto producer = batch.producer_id();
+  if (batch.is_control()) {
+    protocol::RecordReader reader{batch.records_section(), batch.record_count()};
     const auto record = reader.next();
-    if (!record) return record.error();
-    if (!record->key) continue;
-    if (const auto replayed = core.replay(*record->key, record->value); !replayed) ++damaged;
+    if (!record || !producer) return 0;  // compaction emptied it
+    const auto marker = protocol::parse_control_record(*record);
+    if (!marker) return 1;
+    const bool commit = marker->type == protocol::ControlType::commit;
+    if (commit || marker->type == protocol::ControlType::abort)
+      core.end_transaction(*producer, commit);
+    return 0;
   }
-  return damaged;
+  const bool in_transaction = batch.is_transactional() && producer;
+  return for_each_record(batch, [&](const protocol::RecordView& record) {
+    if (!record.key) return true;
+    const auto replayed = in_transaction
+                              ? core.replay_in_transaction(*producer, *record.key, record.value)
+                              : core.replay(*record.key, record.value);
+    return replayed.has_value();
+  });
 }
 
 }  // namespace
@@ -120,41 +122,19 @@ void GroupService::opened(const std::shared_ptr<Partition>& partition) {
 }
 
 net::Awaitable<void> GroupService::load(EntryPtr entry) {
-  auto& log = entry->partition->log();
-  Offset at = log.log_start();
-  const Offset end = log.log_end();
   std::size_t damaged = 0;
-  while (at < end && !entry->resigned) {
-    auto plan = log.plan_read({.from = at, .limit = end, .bytes_max = kLoadBytes});
-    Result<log::ReadResult> read = log::Errc::closed;
-    if (!plan) {
-      read = plan.error();
-    } else if (auto* at_hand = std::get_if<log::ReadResult>(&*plan)) {
-      read = std::move(*at_hand);
-    } else {
-      auto work = [file_read = std::get<log::FileRead>(std::move(*plan))] {
-        return file_read.run();
-      };
-      read = co_await blocking(shard_.scheduler(), shard_.node().world.read_pool, std::move(work));
-    }
-    if (!read || read->next == at) {
-      spdlog::error("{}: the groups kept there cannot be loaded, reading stopped at offset {}: {}",
-                    fmt::streamed(entry->partition->name()), at.value,
-                    read ? "nothing could be read" : read.error().message());
-      co_return;  // stays in loading: better no answer than offsets that are too old
-    }
-    const auto bytes = read->batches.flatten();
-    for (const auto& batch : protocol::BatchRun{bytes}) {
-      const auto replayed = replay_batch(batch, entry->core);
-      damaged += replayed ? *replayed : 1;
-    }
-    at = read->next;
-  }
+  auto visit = [&damaged, entry](const protocol::BatchView& batch) {
+    damaged += replay_batch(batch, entry->core);
+    return !entry->resigned;
+  };
+  auto replaying = replay_log(shard_, entry->partition, std::move(visit));
+  const bool whole = co_await std::move(replaying);
   if (damaged > 0) {
     spdlog::warn("{}: {} damaged records of groups were skipped",
                  fmt::streamed(entry->partition->name()), damaged);
   }
-  if (entry->resigned) co_return;
+  // Without the whole log it stays in loading: better no answer than offsets that are too old.
+  if (entry->resigned || !whole) co_return;
   entry->loaded = true;
   perform(entry, entry->core.finish_loading(moment()));
 }
@@ -165,29 +145,36 @@ void GroupService::perform(const EntryPtr& entry, GroupOutput output) {
     ENSURE(!waiting.empty());
     waiting.mapped()(std::move(response));
   }
-  if (output.ticket) append(entry, std::move(output.records), *output.ticket);
+  if (output.ticket) append(entry, output);
   rearm(entry);
 }
 
-void GroupService::append(const EntryPtr& entry, std::vector<GroupRecord> records, Ticket ticket) {
-  const auto failed = [this, entry, ticket](ErrorCode error) {
+void GroupService::append(const EntryPtr& entry, const GroupOutput& output) {
+  const auto failed = [this, entry, ticket = *output.ticket](ErrorCode error) {
     if (!entry->resigned) perform(entry, entry->core.failed(ticket, error, moment()));
   };
   // What is left of the disk is for deleting.
   if (shard_.node().log_dir.level() == SpaceLevel::exhausted) return failed(kNoSpace);
-  protocol::BatchBuilder builder;
   const Timestamp now = shard_.wall();
-  for (const auto& record : records) {
+  const auto& transaction = output.transaction;
+  protocol::BatchBuilder::Options options;
+  if (transaction) {
+    options.producer = {transaction->producer, transaction->epoch, kNoSequence};
+    options.transactional = true;
+  }
+  protocol::BatchBuilder builder{options};
+  for (const auto& record : output.records) {
     builder.add(now, Bytes{record.key},
                 record.value ? std::optional{Bytes{*record.value}} : std::nullopt);
   }
   const auto batch = builder.build();
   ENSURE(batch.has_value());
-  const auto appended = entry->partition->append_own(*batch);
+  const auto appended = transaction ? entry->partition->append_own_in_transaction(*batch, now)
+                                    : entry->partition->append_own(*batch);
   if (appended.error != ErrorCode::none) return failed(appended.error);
   shard_.appended(entry->partition);
   entry->partition->when_committed(appended.end, Instant::max(),
-                                   [this, entry, ticket, failed](ErrorCode error) {
+                                   [this, entry, ticket = *output.ticket, failed](ErrorCode error) {
                                      if (error != ErrorCode::none) return failed(error);
                                      if (!entry->resigned)
                                        perform(entry, entry->core.committed(ticket, moment()));
@@ -222,6 +209,13 @@ void GroupService::topic_deleted(const std::string& topic) {
   for (const auto& [index, entry] : entries_) {
     if (entry->loaded) perform(entry, entry->core.topic_deleted(topic, moment()));
   }
+}
+
+void GroupService::end_transaction(PartitionIndex partition, ProducerId producer, bool commit) {
+  const auto found = entries_.find(partition);
+  if (found == entries_.end() || found->second->resigned) return;
+  ENSURE(found->second->loaded);  // no marker is written before
+  found->second->core.end_transaction(producer, commit);
 }
 
 void GroupService::resign() {

@@ -58,6 +58,8 @@ class GroupService {
   void opened(const std::shared_ptr<Partition>& partition);
   void retire(const Partition& partition);
   void topic_deleted(const std::string& topic);
+  /// The marker of the producer's transaction is committed in this partition.
+  void end_transaction(PartitionIndex partition, ProducerId producer, bool commit);
   /// The broker stops: everybody who waits is told so.
   void resign();
 
@@ -77,7 +79,7 @@ class GroupService {
 
   net::Awaitable<void> load(EntryPtr entry);
   void perform(const EntryPtr& entry, GroupOutput output);
-  void append(const EntryPtr& entry, std::vector<GroupRecord> records, Ticket ticket);
+  void append(const EntryPtr& entry, const GroupOutput& output);
   void rearm(const EntryPtr& entry);
   void resign(const EntryPtr& entry, protocol::ErrorCode error);
   [[nodiscard]] Moment moment() const;

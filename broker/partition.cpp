@@ -9,6 +9,13 @@ namespace millrace::broker {
 
 using protocol::ErrorCode;
 
+namespace {
+
+/// From this version of Produce on, partitions join a transaction by being written to (KIP-890).
+constexpr std::int16_t kTransactionsV2Since = 12;
+
+}  // namespace
+
 Partition::Partition(TopicPartition name, TopicId topic_id, LeaderEpoch epoch,
                      PartitionSettings settings, std::unique_ptr<log::PartitionLog> log,
                      LogDirectory& directory)
@@ -30,7 +37,7 @@ std::optional<ProduceResult> Partition::produce(Bytes records, std::int16_t vers
   rules.produce_version = version;
   auto verdict = protocol::validate_lightly(records, rules, now);
   if (!verdict) return std::nullopt;
-  return accept(records, *std::move(verdict), rules.timestamp_type, now);
+  return accept(records, *std::move(verdict), rules, now);
 }
 
 void Partition::produce_later(SharedBytes records, std::int16_t version, Timestamp now,
@@ -44,17 +51,16 @@ void Partition::produce_later(SharedBytes records, std::int16_t version, Timesta
 bool Partition::prepared(std::vector<protocol::ProduceVerdict> verdicts, Timestamp now) {
   const Offset end = log_->log_end();
   for (auto& [batch, verdict] : queue_.take_back(std::move(verdicts))) {
-    auto result = accept(batch.records.view(), std::move(verdict), batch.rules.timestamp_type, now);
+    auto result = accept(batch.records.view(), std::move(verdict), batch.rules, now);
     batch.records = {};  // the log has its copy; the receive buffer may be used again
     batch.done(std::move(result));
   }
   return log_->log_end() != end;
 }
 
-/// `timestamp_type` is the one that the batch was validated for: the topic's may have changed
-/// since.
+/// `rules` are those that the batch was validated for: the topic's may have changed since.
 ProduceResult Partition::accept(Bytes records, protocol::ProduceVerdict verdict,
-                                protocol::TimestampType timestamp_type, Timestamp now) {
+                                const protocol::ProduceRules& rules, Timestamp now) {
   if (retired_) return {.error = ErrorCode::not_leader_or_follower};
   if (auto* rejection = std::get_if<protocol::Rejection>(&verdict)) {
     return {.error = rejection->code,
@@ -74,11 +80,12 @@ ProduceResult Partition::accept(Bytes records, protocol::ProduceVerdict verdict,
   }
   const auto view = protocol::parse_batch(batch);
   ENSURE(view.has_value());
-  const auto verdict_on_producer = log_->check_producer(*view, now);
+  const bool v2 = view->is_transactional() && rules.produce_version >= kTransactionsV2Since;
+  const auto verdict_on_producer = log_->check_producer(*view, now, v2);
   if (const auto* rejected = std::get_if<log::ProducerRejected>(&verdict_on_producer)) {
     return {.error = rejected->code, .message = rejected->message};
   }
-  const bool appends_time = timestamp_type == protocol::TimestampType::log_append_time;
+  const bool appends_time = rules.timestamp_type == protocol::TimestampType::log_append_time;
   if (const auto* duplicate = std::get_if<log::ProducerDuplicate>(&verdict_on_producer)) {
     ProduceResult result;
     result.base_offset = duplicate->base_offset;
@@ -86,16 +93,22 @@ ProduceResult Partition::accept(Bytes records, protocol::ProduceVerdict verdict,
     if (appends_time) result.log_append_time = duplicate->timestamp;
     return result;
   }
+  if (to_verify(batch, now)) {
+    return {.error = ErrorCode::invalid_txn_state,
+            .message = "the batch belongs to no transaction that is open"};
+  }
   // Only now: the repetition of a batch that is in the log succeeds even when there is no room.
   if (!directory_.online())
     return {.error = ErrorCode::kafka_storage_error, .message = directory_.offline_text()};
   if (!directory_.admit(batch.size())) return {.error = kNoSpace, .message = directory_.refusal()};
   const std::optional<Timestamp> append_time = appends_time ? std::optional{now} : std::nullopt;
   auto result = appended(log_->append(batch, epoch_, append_time));
-  if (result.error == ErrorCode::none)
+  if (result.error == ErrorCode::none) {
     admitted_bytes_ += batch.size();
-  else
+    if (view->is_transactional()) transaction_begun(*view);
+  } else {
     directory_.landed(batch.size());
+  }
   result.log_append_time = append_time;
   return result;
 }

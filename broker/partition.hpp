@@ -10,6 +10,8 @@
 
 #include "broker/log_directory.hpp"
 #include "broker/produce_queue.hpp"
+#include "broker/transaction/types.hpp"
+#include "broker/transaction/verifications.hpp"
 #include "log/partition_log.hpp"
 #include "protocol/base/clock.hpp"
 #include "protocol/error_code.hpp"
@@ -63,6 +65,14 @@ class Partition {
   /// The work has come back: appends what was accepted, in order, and tells. Gives whether
   /// anything was appended.
   bool prepared(std::vector<protocol::ProduceVerdict> verdicts, Timestamp now);
+  /// Whose transaction the coordinator is to be asked about before `records` can be appended:
+  /// nothing when there is no need to, or when `produce` will refuse them anyway.
+  [[nodiscard]] std::optional<ProducerIdentity> to_verify(Bytes records, Timestamp now) const;
+  [[nodiscard]] Verifications& verifications() { return verifications_; }
+  /// Appends the end of a transaction, unless it comes from the past.
+  ProduceResult append_marker(const TransactionMarker& marker, Timestamp now);
+  /// Appends a batch of our own that belongs to a producer's transaction.
+  ProduceResult append_own_in_transaction(Bytes batch, Timestamp now);
   /// Appends a batch of our own (coordinator and metadata records).
   ProduceResult append_own(Bytes batch);
   /// Calls `done` once everything below `end` is committed, or cannot be. At once if it is already.
@@ -143,7 +153,8 @@ class Partition {
   };
 
   ProduceResult accept(Bytes records, protocol::ProduceVerdict verdict,
-                       protocol::TimestampType timestamp_type, Timestamp now);
+                       const protocol::ProduceRules& rules, Timestamp now);
+  void transaction_begun(const protocol::BatchView& batch);
   ProduceResult appended(Result<log::AppendInfo> info);
   [[nodiscard]] bool waits_for_durability() const {
     return settings_.flush_sync || waits_for_syncs_;
@@ -163,6 +174,7 @@ class Partition {
   Offset high_watermark_;             // log_start <= high_watermark_ <= log_end; never goes back
   std::deque<Waiter> waiters_;        // ascending `end`
   ProduceQueue queue_;
+  Verifications verifications_;
   std::vector<std::shared_ptr<ReadWaiter>> readers_;
   std::size_t readers_live_ = 0;  // after the last prune; doubles as the mark for the next
   bool in_turn_ = false;          // something was appended since the last `write`

@@ -47,6 +47,15 @@ std::optional<int> target_level(const config::TopicConfig& topic) {
   }
 }
 
+TransactionSettings transaction_settings(const config::BrokerConfig& config) {
+  return {
+      .timeout_max = ms(config, "transaction.max.timeout.ms"),
+      .id_expiration = ms(config, "transactional.id.expiration.ms"),
+      .timeout_check = ms(config, "transaction.abort.timed.out.transaction.cleanup.interval.ms"),
+      .expiration_check = ms(config, "transaction.remove.expired.transaction.cleanup.interval.ms"),
+      .add_wait_max = ms(config, "add.partitions.to.txn.retry.backoff.max.ms")};
+}
+
 GroupSettings group_settings(const config::BrokerConfig& config) {
   GroupSettings groups;
   groups.session_timeout_min = ms(config, "group.min.session.timeout.ms");
@@ -108,6 +117,9 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
       auto_create_topics{config.get_bool("auto.create.topics.enable")},
       offsets_partitions{config.get_int("offsets.topic.num.partitions")},
       offsets_segment_bytes{config.get_int("offsets.topic.segment.bytes")},
+      transaction_partitions{config.get_int("transaction.state.log.num.partitions")},
+      transaction_segment_bytes{config.get_int("transaction.state.log.segment.bytes")},
+      verify_transactions{config.get_bool("transaction.partition.verification.enable")},
       space{.min_free = static_cast<std::uint64_t>(config.get_long("storage.min.free")),
             .reserve = static_cast<std::uint64_t>(config.get_long("storage.reserve.bytes"))},
       tail_cache_bytes{config.get_long("tail.cache.bytes")},
@@ -116,7 +128,8 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
       retention_check_interval{ms(config, "log.retention.check.interval.ms")},
       checkpoint_interval{ms(config, "log.flush.offset.checkpoint.interval.ms")},
       cleaner{cleaner_settings(config)},
-      groups{group_settings(config)} {
+      groups{group_settings(config)},
+      transactions{transaction_settings(config)} {
   controller.partitions_default = config.get_int("num.partitions");
   controller.replication_factor_default =
       static_cast<std::int16_t>(config.get_int("default.replication.factor"));

@@ -9,6 +9,7 @@
 #include "broker/disk_space.hpp"
 #include "broker/group/types.hpp"
 #include "broker/partition.hpp"
+#include "broker/transaction/types.hpp"
 #include "config/broker_config.hpp"
 #include "replication/controller/controller.hpp"
 
@@ -31,6 +32,9 @@ struct BrokerSettings {
   bool auto_create_topics;
   std::int32_t offsets_partitions;
   std::int64_t offsets_segment_bytes;
+  std::int32_t transaction_partitions;
+  std::int64_t transaction_segment_bytes;
+  bool verify_transactions;  // of producers that add partitions themselves
   SpaceLimits space;
   std::int64_t tail_cache_bytes;   // of all partitions together
   std::uint64_t read_ahead_bytes;  // per connection and file
@@ -39,6 +43,7 @@ struct BrokerSettings {
   std::chrono::milliseconds checkpoint_interval;  // syncs of partitions that nobody waits for
   CleanerSettings cleaner;
   GroupSettings groups;
+  TransactionSettings transactions;
   replication::ControllerSettings controller;
 };
 

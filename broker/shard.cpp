@@ -9,6 +9,7 @@
 #include "broker/fetch/sessions.hpp"
 #include "broker/group_service.hpp"
 #include "broker/session.hpp"
+#include "broker/transaction_service.hpp"
 #include "protocol/base/ensure.hpp"
 
 namespace millrace::broker {
@@ -60,6 +61,7 @@ Shard::Shard(Node& node, std::size_t index, net::Scheduler& scheduler)
       image_{std::make_shared<replication::MetadataImage>()},
       fetch_sessions_{std::make_unique<FetchSessions>(node.settings.fetch_sessions_max, index)},
       groups_{std::make_unique<GroupService>(*this)},
+      transactions_{std::make_unique<TransactionService>(*this)},
       journal_{*this},
       cleaner_{std::make_unique<Cleaner>(*this, node.cleaner_budget)},
       pool_idle_{scheduler.executor()},
@@ -164,6 +166,7 @@ void Shard::retire_missing(const replication::MetadataImage& image,
   });
   for (const auto& partition : gone) {
     groups_->retire(*partition);
+    transactions_->retire(*partition);
     partition->retire(ErrorCode::unknown_topic_or_partition);
     journal_.forget(*partition);
     remove_files(partition, opening);
@@ -239,6 +242,7 @@ void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex 
                                                        std::move(opened->log), node_.log_dir);
           partitions_[Place{id, name.partition}] = partition;
           groups_->opened(partition);
+          transactions_->opened(partition);
         }
         opening->one_less();
       });
@@ -386,6 +390,7 @@ void Shard::drain(net::Task done) {
 net::Awaitable<void> Shard::drain_sessions(net::Task done) {
   stopping_ = true;
   groups_->resign();
+  transactions_->resign();
   for (const auto& [arrival, reader] : parked_) reader->wake();
   const auto here = sessions_;
   for (const auto& [arrival, session] : here) session->drain();

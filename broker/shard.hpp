@@ -21,6 +21,7 @@ class Session;
 class Cleaner;
 class FetchSessions;
 class GroupService;
+class TransactionService;
 
 /// One thread's share of the broker: its partitions, its groups and its connections. Everything
 /// here is used on this shard's thread alone; other shards reach it by `post`, or by `ask`.
@@ -40,6 +41,7 @@ class Shard {
   [[nodiscard]] net::TaskGroup& tasks() { return tasks_; }
   [[nodiscard]] FetchSessions& fetch_sessions() { return *fetch_sessions_; }
   [[nodiscard]] GroupService& groups() { return *groups_; }
+  [[nodiscard]] TransactionService& transactions() { return *transactions_; }
 
   /// The newest metadata that this shard has heard of; never null.
   [[nodiscard]] const replication::ImagePtr& image() const { return image_; }
@@ -183,6 +185,7 @@ class Shard {
   std::uint64_t arrivals_ = 0;
   std::unique_ptr<FetchSessions> fetch_sessions_;
   std::unique_ptr<GroupService> groups_;
+  std::unique_ptr<TransactionService> transactions_;
   ShardJournal journal_;
   std::unique_ptr<Cleaner> cleaner_;
   std::size_t pool_work_ = 0;  // on its way through the pool

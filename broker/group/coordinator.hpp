@@ -62,6 +62,9 @@ class GroupCoordinator {
   /// Applies one record of the log; no `value` is a tombstone. An error means that the record is
   /// damaged; it changed nothing.
   Result<Replayed> replay(Bytes key, std::optional<Bytes> value);
+  /// The same for a record of a producer's transaction: it counts from `end_transaction` on.
+  Result<Replayed> replay_in_transaction(ProducerId producer, Bytes key,
+                                         std::optional<Bytes> value);
   /// The log has been replayed: members get a fresh session, groups above the size limit rebalance.
   GroupOutput finish_loading(const Moment& at);
 
@@ -91,6 +94,11 @@ class GroupCoordinator {
   /// that is committed, unless there is nothing to take back.
   GroupOutput offset_delete(const protocol::OffsetDeleteRequest& request, ReplyToken token,
                             const Moment& at, const TopicDirectory& topics);
+  /// The same within a transaction that the shell has found to be open. The answer tells that the
+  /// offsets are in the log; they count once the transaction is committed.
+  GroupOutput txn_offset_commit(const protocol::OffsetCommitRequest& request,
+                                const TransactionOf& transaction, const GroupClient& client,
+                                ReplyToken token, const Moment& at, const TopicDirectory& topics);
   /// Deletes a group without members, its offsets included. Parks until that is committed.
   GroupOutput delete_group(std::string_view group_id, ReplyToken token, const Moment& at);
 
@@ -100,7 +108,7 @@ class GroupCoordinator {
   /// `single_group_form(request)` and shape the answer with `flat_form`.
   [[nodiscard]] protocol::OffsetFetchResponse::OffsetFetchResponseGroup offset_fetch(
       const protocol::OffsetFetchRequest::OffsetFetchRequestGroup& request,
-      std::int16_t api_version, const TopicDirectory& topics) const;
+      std::int16_t api_version, const TopicDirectory& topics, bool require_stable = false) const;
   /// A group that is not here is "Dead"; from version 6 on that is an error as well. Authorized
   /// operations are left unset.
   [[nodiscard]] protocol::DescribeGroupsResponse::DescribedGroup describe(
@@ -123,6 +131,9 @@ class GroupCoordinator {
   /// write has none that was made after it: either this is told before any later operation, or the
   /// later tickets fail as well.
   GroupOutput failed(Ticket ticket, protocol::ErrorCode error, const Moment& at);
+  /// The marker that ends the producer's transaction here is committed, or replayed: its offsets
+  /// count, or are forgotten.
+  void end_transaction(ProducerId producer, bool commit);
   /// A topic was deleted: its offsets go from every group.
   GroupOutput topic_deleted(std::string_view topic, const Moment& at);
   /// When `tick` must be called at the latest; may be early, never late. Never in the past of what
@@ -142,8 +153,8 @@ class GroupCoordinator {
         : id{std::move(group_id)}, group{id, settings} {}
     /// Does the group exist for those who ask? A slot may also be there for a write in flight only.
     [[nodiscard]] bool exists() const {
-      return durable.has_value() || !offsets.empty() || !group.is_pristine() || consumer ||
-             !consumer_durable.empty();
+      return durable.has_value() || !offsets.empty() || offsets.has_pending() ||
+             !group.is_pristine() || consumer || !consumer_durable.empty();
     }
     /// Is it of the consumer protocol for those who look?
     [[nodiscard]] bool shows_consumer() const { return consumer && !consumer_durable.empty(); }
@@ -178,11 +189,21 @@ class GroupCoordinator {
     Ticket ticket = 0;
     Instant deadline;
     std::vector<GroupRecord> records;
+    std::optional<TransactionOf> transaction;
     std::vector<std::variant<GroupStep, GroupReply>> steps;  // emptied when the time is up
     std::vector<std::pair<Slot*, TopicPartition>> offsets;   // marked in flight
     std::vector<Slot*> slots;                                // held; one entry per hold
     std::vector<Slot*> changed;                              // their consumer groups, by records
     std::optional<protocol::ErrorCode> outcome;              // reported, NONE for committed
+  };
+  /// An offset in the log whose transaction has not ended. A later record of the same partition
+  /// supersedes it, as it will be when the log is compacted.
+  struct PendingOffset {
+    std::string group;
+    TopicPartition partition;
+    std::optional<CommittedOffset> offset;
+    std::uint64_t order = 0;  // of its record
+    bool superseded = false;
   };
   /// An operation in progress: what goes out, and the write that it may become.
   struct Draft {
@@ -216,13 +237,24 @@ class GroupCoordinator {
   void expire_offsets(const Moment& at, Draft& draft);
   protocol::ErrorCode check_commit(const protocol::OffsetCommitRequest& request,
                                    std::int16_t api_version, const Moment& at);
+  protocol::ErrorCode check_txn_commit(const protocol::OffsetCommitRequest& request) const;
+  /// `refused`: what all partitions are told, if not NONE.
+  GroupOutput commit_offsets(const protocol::OffsetCommitRequest& request,
+                             protocol::ErrorCode refused,
+                             const std::optional<TransactionOf>& transaction,
+                             const GroupClient& client, ReplyToken token, const Moment& at,
+                             const TopicDirectory& topics);
+  void hold(ProducerId producer, DecodedRecord record);
+  void supersede(const std::string& group, const TopicPartition& partition, std::uint64_t order);
 
   const GroupSettings settings_;
   bool loaded_ = false;
   std::map<std::string, std::unique_ptr<Slot>, std::less<>> slots_;
-  std::set<std::pair<Instant, std::string_view>> wakes_;  // the views are the slots' ids
-  std::deque<Write> writes_;                              // ascending tickets, without gaps
-  std::size_t writes_expired_ = 0;                        // that many in front have no steps left
+  std::set<std::pair<Instant, std::string_view>> wakes_;      // the views are the slots' ids
+  std::deque<Write> writes_;                                  // ascending tickets, without gaps
+  std::map<ProducerId, std::vector<PendingOffset>> pending_;  // ascending `order`
+  std::uint64_t offsets_order_ = 0;
+  std::size_t writes_expired_ = 0;  // that many in front have no steps left
   Ticket next_ticket_ = 1;
   Instant next_offsets_check_ = Instant::max();
 };

@@ -80,11 +80,19 @@ GroupOutput GroupCoordinator::offset_commit(const OffsetCommitRequest& request,
                                             const Moment& at, const TopicDirectory& topics) {
   ENSURE(loaded_);
   const ErrorCode refused = check_commit(request, client.api_version, at);
+  return commit_offsets(request, refused, std::nullopt, client, token, at, topics);
+}
+
+GroupOutput GroupCoordinator::commit_offsets(const OffsetCommitRequest& request, ErrorCode refused,
+                                             const std::optional<TransactionOf>& transaction,
+                                             const GroupClient& client, ReplyToken token,
+                                             const Moment& at, const TopicDirectory& topics) {
   const std::int64_t retention_ms =
       client.api_version <= kRetentionUpTo ? request.retention_time_ms : -1;
   const std::size_t metadata_max =
       std::min(settings_.offset_metadata_bytes_max, kRecordTextBytesMax);
   Draft draft;
+  draft.write.transaction = transaction;
   OffsetCommitResponse response;
   for (const auto& topic : request.topics) {
     const ResolvedTopic resolved = resolve(topic, client.api_version, topics);

@@ -48,8 +48,10 @@ bool is_of(const CommittedOffset& offset, const std::optional<TopicId>& topic_id
   return offset.topic_id.is_zero() || !topic_id || offset.topic_id == *topic_id;
 }
 
+/// `stable`: nothing may change what is committed but a later commit.
 FetchedPartition fetched(std::int32_t index, const CommittedOffset* offset,
-                         const std::optional<TopicId>& topic_id) {
+                         const std::optional<TopicId>& topic_id, bool stable) {
+  if (!stable) return nothing_committed(index, ErrorCode::unstable_offset_commit);
   if (offset == nullptr || !is_of(*offset, topic_id)) {
     return nothing_committed(index, ErrorCode::none);
   }
@@ -63,7 +65,7 @@ FetchedPartition fetched(std::int32_t index, const CommittedOffset* offset,
 
 FetchedTopic fetch_topic(const FetchGroup::OffsetFetchRequestTopics& topic,
                          const GroupOffsets& offsets, std::int16_t api_version,
-                         const TopicDirectory& topics) {
+                         const TopicDirectory& topics, bool require_stable) {
   FetchedTopic answer;
   std::optional<TopicId> id;
   if (api_version >= kTopicIdsFrom) {
@@ -81,15 +83,16 @@ FetchedTopic fetch_topic(const FetchGroup::OffsetFetchRequestTopics& topic,
     id = topics.id_of(topic.name);
   }
   for (const std::int32_t index : topic.partition_indexes) {
-    answer.partitions.push_back(
-        fetched(index, offsets.find({answer.name, PartitionIndex{index}}), id));
+    const TopicPartition partition{answer.name, PartitionIndex{index}};
+    const bool stable = !require_stable || !offsets.has_pending(partition);
+    answer.partitions.push_back(fetched(index, offsets.find(partition), id, stable));
   }
   return answer;
 }
 
 /// All that is committed. By id, topics that have none any more cannot be named and are left out.
 std::vector<FetchedTopic> fetch_all(const GroupOffsets& offsets, std::int16_t api_version,
-                                    const TopicDirectory& topics) {
+                                    const TopicDirectory& topics, bool require_stable) {
   std::vector<FetchedTopic> answers;
   const auto& all = offsets.all();
   for (auto at = all.begin(); at != all.end();) {
@@ -100,7 +103,8 @@ std::vector<FetchedTopic> fetch_all(const GroupOffsets& offsets, std::int16_t ap
     answer.topic_id = id.value_or(TopicId{});
     for (; at != all.end() && at->first.topic == answer.name; ++at) {
       if (!is_of(at->second, id)) continue;
-      answer.partitions.push_back(fetched(at->first.partition.value, &at->second, id));
+      const bool stable = !require_stable || !offsets.has_pending(at->first);
+      answer.partitions.push_back(fetched(at->first.partition.value, &at->second, id, stable));
     }
     const bool nameless = api_version >= kTopicIdsFrom && !id;
     if (!answer.partitions.empty() && !nameless) answers.push_back(std::move(answer));
@@ -111,7 +115,8 @@ std::vector<FetchedTopic> fetch_all(const GroupOffsets& offsets, std::int16_t ap
 }  // namespace
 
 FetchedGroup GroupCoordinator::offset_fetch(const FetchGroup& request, std::int16_t api_version,
-                                            const TopicDirectory& topics) const {
+                                            const TopicDirectory& topics,
+                                            bool require_stable) const {
   static const GroupOffsets kNone;
   FetchedGroup answer;
   answer.group_id = request.group_id;
@@ -133,11 +138,11 @@ FetchedGroup GroupCoordinator::offset_fetch(const FetchGroup& request, std::int1
   }
   const GroupOffsets& offsets = slot == nullptr ? kNone : slot->offsets;
   if (!request.topics) {
-    answer.topics = fetch_all(offsets, api_version, topics);
+    answer.topics = fetch_all(offsets, api_version, topics, require_stable);
     return answer;
   }
   for (const auto& topic : *request.topics) {
-    answer.topics.push_back(fetch_topic(topic, offsets, api_version, topics));
+    answer.topics.push_back(fetch_topic(topic, offsets, api_version, topics, require_stable));
   }
   return answer;
 }

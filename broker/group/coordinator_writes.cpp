@@ -86,6 +86,7 @@ void GroupCoordinator::add_group_tombstone(Slot& slot, Draft& draft) {
 GroupOutput GroupCoordinator::seal(Draft draft, const Moment& at) {
   if (draft.write.records.empty()) return std::move(draft.out);
   draft.out.records = draft.write.records;
+  draft.out.transaction = draft.write.transaction;
   draft.out.ticket = draft.write.ticket = next_ticket_++;
   draft.write.deadline = at.now + settings_.write_timeout;
   for (Slot* const slot : draft.write.changed) slot->last_change = draft.write.ticket;
@@ -131,7 +132,10 @@ GroupOutput GroupCoordinator::drain(const Moment& at) {
         auto decoded = decode_record(
             record.key, record.value ? std::optional<Bytes>{*record.value} : std::nullopt);
         ENSURE(decoded);  // it is our own
-        apply(*std::move(decoded));
+        if (write.transaction)
+          hold(write.transaction->producer, *std::move(decoded));
+        else
+          apply(*std::move(decoded));
       }
     }
     conclude(write, *write.outcome, at, draft);
@@ -189,6 +193,7 @@ Result<GroupCoordinator::Replayed> GroupCoordinator::replay(Bytes key, std::opti
 void GroupCoordinator::apply(DecodedRecord record) {
   if (auto* const offset = std::get_if<OffsetRecord>(&record)) {
     Slot& slot = obtain(offset->group);
+    supersede(offset->group, offset->partition, ++offsets_order_);
     slot.offsets.apply(offset->partition, std::move(offset->offset));
     if (!loaded_) settle(slot);
     return;

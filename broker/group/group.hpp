@@ -90,6 +90,11 @@ class ClassicGroup {
   [[nodiscard]] protocol::ErrorCode check_commit(const protocol::OffsetCommitRequest& request,
                                                  const Moment& at);
 
+  /// The same within a transaction, whose producer need not say for whom, and which is not held up
+  /// by a rebalance. No sign of life.
+  [[nodiscard]] protocol::ErrorCode check_txn_commit(
+      const protocol::OffsetCommitRequest& request) const;
+
   void written(const GroupWrite& write, const Moment& at, GroupEffects& out);
   /// `error` is what members are told.
   void write_failed(const GroupWrite& write, protocol::ErrorCode error, const Moment& at,

@@ -121,4 +121,14 @@ ErrorCode ClassicGroup::check_commit(const protocol::OffsetCommitRequest& reques
   return ErrorCode::none;
 }
 
+ErrorCode ClassicGroup::check_txn_commit(const protocol::OffsetCommitRequest& request) const {
+  const std::int32_t generation = request.generation_id_or_member_epoch;
+  const bool is_member =
+      generation >= 0 || !request.member_id.empty() || request.group_instance_id.has_value();
+  if (!is_member) return ErrorCode::none;
+  const ErrorCode error = check_member(request.member_id, request.group_instance_id);
+  if (error != ErrorCode::none) return error;
+  return generation == generation_ ? ErrorCode::none : ErrorCode::illegal_generation;
+}
+
 }  // namespace millrace::broker

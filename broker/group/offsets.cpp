@@ -41,10 +41,17 @@ void GroupOffsets::end_write(const TopicPartition& partition) {
   if (--found->second == 0) writes_.erase(found);
 }
 
+void GroupOffsets::end_pending(const TopicPartition& partition) {
+  const auto found = pending_.find(partition);
+  ENSURE(found != pending_.end());
+  if (--found->second == 0) pending_.erase(found);
+}
+
 std::vector<TopicPartition> GroupOffsets::to_delete() const {
   std::set<TopicPartition> all;
   for (const auto& [partition, offset] : committed_) all.insert(partition);
   for (const auto& [partition, count] : writes_) all.insert(partition);
+  for (const auto& [partition, count] : pending_) all.insert(partition);
   return {all.begin(), all.end()};
 }
 
@@ -59,6 +66,7 @@ std::vector<TopicPartition> GroupOffsets::to_delete(std::string_view topic) cons
   };
   collect(committed_);
   collect(writes_);
+  collect(pending_);
   return {all.begin(), all.end()};
 }
 
@@ -68,7 +76,7 @@ std::vector<TopicPartition> GroupOffsets::expired(const OffsetExpiryRule& rule,
   std::vector<TopicPartition> gone;
   if (!rule.applies) return gone;
   for (const auto& [partition, offset] : committed_) {
-    if (writes_.contains(partition)) continue;
+    if (writes_.contains(partition) || pending_.contains(partition)) continue;
     if (is_expired(partition.topic, offset, rule, retention, wall)) gone.push_back(partition);
   }
   return gone;

@@ -53,8 +53,16 @@ class GroupOffsets {
 
   void begin_write(const TopicPartition& partition);
   void end_write(const TopicPartition& partition);
+  /// An offset of the partition waits for the end of a transaction.
+  void begin_pending(const TopicPartition& partition) { ++pending_[partition]; }
+  void end_pending(const TopicPartition& partition);
+  [[nodiscard]] bool has_pending() const { return !pending_.empty(); }
+  [[nodiscard]] bool has_pending(const TopicPartition& partition) const {
+    return pending_.contains(partition);
+  }
 
-  /// What a deletion has to name so that nothing survives it: visible offsets and those in flight.
+  /// What a deletion has to name so that nothing survives it: visible offsets, those in flight and
+  /// those of transactions that have not ended.
   [[nodiscard]] std::vector<TopicPartition> to_delete() const;
   [[nodiscard]] std::vector<TopicPartition> to_delete(std::string_view topic) const;
   /// Offsets whose time is over at `wall`, without those that have a write in flight.
@@ -64,7 +72,8 @@ class GroupOffsets {
 
  private:
   ByPartition committed_;
-  std::map<TopicPartition, std::size_t> writes_;  // counts > 0
+  std::map<TopicPartition, std::size_t> writes_;   // counts > 0
+  std::map<TopicPartition, std::size_t> pending_;  // counts > 0
 };
 
 }  // namespace millrace::broker

@@ -97,6 +97,13 @@ struct GroupReply {
   Response response;
 };
 
+/// Whose transaction records belong to.
+struct TransactionOf {
+  friend bool operator==(const TransactionOf&, const TransactionOf&) = default;
+  ProducerId producer;
+  ProducerEpoch epoch;
+};
+
 /// What the shell must do after a call, both parts independently of each other:
 /// - send `replies`, now;
 /// - when `ticket` is set, append `records` to the partition in this order (in one batch or in
@@ -107,6 +114,7 @@ struct GroupReply {
 struct GroupOutput {
   std::vector<GroupRecord> records;  // empty exactly when there is no ticket
   std::optional<Ticket> ticket;
+  std::optional<TransactionOf> transaction;  // of the records; they count when it is committed
   std::vector<GroupReply> replies;
 };
 

@@ -45,6 +45,7 @@ net::Awaitable<ApiVersions::Response> ApiVersions::handle(Request request,
     api.min_version = handler.versions.first;
     api.max_version = handler.versions.last;
   }
+  add_feature(response, "transaction.version", 2, context.version());
   if (context.node.settings.groups.consumer.offered) {
     add_feature(response, "group.version", 1, context.version());
   }

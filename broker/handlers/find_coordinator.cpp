@@ -15,20 +15,38 @@ using Coordinator = protocol::FindCoordinatorResponse::Coordinator;
 
 constexpr std::int16_t kManyKeysSince = 4;
 constexpr std::int8_t kGroupKey = 0;
+constexpr std::int8_t kTransactionKey = 1;
 
-/// The topic that keeps groups is made when the first client looks for one. Gives why it could not
-/// be, or nothing.
-net::Awaitable<std::optional<std::string>> ensure_offsets_topic(RequestContext& context) {
-  if (context.shard.image()->topic(replication::kOffsetsTopic)) co_return std::nullopt;
-  const auto& settings = context.node.settings;
+/// What is kept of groups or transactions, and how.
+struct CoordinatorTopic {
+  std::string_view name;
+  std::int32_t partitions;
+  std::int64_t segment_bytes;
+  std::string_view of;  // for the operator
+};
+
+CoordinatorTopic topic_for(std::int8_t key_type, const BrokerSettings& settings) {
+  if (key_type == kTransactionKey) {
+    return {replication::kTransactionTopic, settings.transaction_partitions,
+            settings.transaction_segment_bytes, "transaction"};
+  }
+  return {replication::kOffsetsTopic, settings.offsets_partitions, settings.offsets_segment_bytes,
+          "group"};
+}
+
+/// The topic is made when the first client looks for a coordinator. Gives why it could not be, or
+/// nothing.
+net::Awaitable<std::optional<std::string>> ensure_topic(RequestContext& context,
+                                                        CoordinatorTopic wanted) {
+  if (context.shard.image()->topic(wanted.name)) co_return std::nullopt;
   protocol::CreateTopicsRequest create;
   auto& topic = create.topics.emplace_back();
-  topic.name = replication::kOffsetsTopic;
-  topic.num_partitions = settings.offsets_partitions;
+  topic.name = wanted.name;
+  topic.num_partitions = wanted.partitions;
   topic.replication_factor = 1;
   topic.configs.push_back({"cleanup.policy", "compact"});
   topic.configs.push_back({"compression.type", "producer"});
-  topic.configs.push_back({"segment.bytes", fmt::format("{}", settings.offsets_segment_bytes)});
+  topic.configs.push_back({"segment.bytes", fmt::format("{}", wanted.segment_bytes)});
   auto creation = context.node.metadata->create_topics(context.shard, std::move(create));
   const auto created = co_await std::move(creation);
   const auto& result = created.topics.front();
@@ -36,7 +54,7 @@ net::Awaitable<std::optional<std::string>> ensure_offsets_topic(RequestContext& 
       result.error_code == ErrorCode::topic_already_exists) {
     co_return std::nullopt;
   }
-  co_return fmt::format("the topic {} could not be created: {}: {}", replication::kOffsetsTopic,
+  co_return fmt::format("the topic {} could not be created: {}: {}", wanted.name,
                         to_string(result.error_code), result.error_message.value_or(""));
 }
 
@@ -59,18 +77,20 @@ net::Awaitable<FindCoordinator::Response> FindCoordinator::handle(Request reques
   if (!many) request.coordinator_keys = {request.key};
   const auto here = advertised(context);
   for (const auto& key : request.coordinator_keys) {
-    if (request.key_type != kGroupKey) {
+    if (request.key_type != kGroupKey && request.key_type != kTransactionKey) {
       response.coordinators.push_back(
           refused(key, ErrorCode::invalid_request,
-                  fmt::format("this version coordinates groups (key type {}), not key type {}: "
-                              "transactions and share groups are not served yet",
-                              kGroupKey, request.key_type)));
+                  fmt::format("this version coordinates groups (key type {}) and transactions "
+                              "({}), not key type {}: share groups are not served yet",
+                              kGroupKey, kTransactionKey, request.key_type)));
       continue;
     }
-    auto failure = co_await ensure_offsets_topic(context);
+    const auto wanted = topic_for(request.key_type, context.node.settings);
+    auto ensuring = ensure_topic(context, wanted);
+    auto failure = co_await std::move(ensuring);
     if (failure) {
       const auto verdict = context.node.log_limiter.ask("coordinator", context.shard.now());
-      if (verdict.allowed) spdlog::error("no group can be served: {}", *failure);
+      if (verdict.allowed) spdlog::error("no {} can be served: {}", wanted.of, *failure);
       response.coordinators.push_back(
           refused(key, ErrorCode::coordinator_not_available, std::move(*failure)));
       continue;

@@ -61,9 +61,9 @@ net::Awaitable<OffsetFetch::Response> OffsetFetch::handle(Request request,
   if (!many) request.groups = {single_group_form(request)};
   Response response;
   for (const auto& wanted : request.groups) {
-    auto question = [&wanted, version,
+    auto question = [&wanted, version, stable = request.require_stable,
                      image = context.shard.image()](const GroupCoordinator& core) {
-      return core.offset_fetch(wanted, version, ImageDirectory{image});
+      return core.offset_fetch(wanted, version, ImageDirectory{image}, stable);
     };
     auto refuse = [&wanted](ErrorCode error) {
       CommittedOffsets group;

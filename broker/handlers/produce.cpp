@@ -7,7 +7,9 @@
 
 #include "broker/errors.hpp"
 #include "broker/handlers/partitions.hpp"
+#include "broker/handlers/transacted.hpp"
 #include "broker/shard.hpp"
+#include "broker/strangers.hpp"
 #include "protocol/messages/produce.hpp"
 #include "replication/controller/topic_names.hpp"
 
@@ -20,6 +22,8 @@ using protocol::ProduceResponse;
 using PartitionAnswer = ProduceResponse::TopicProduceResponse::PartitionProduceResponse;
 
 constexpr std::int16_t kTopicIdsSince = 13;
+constexpr std::int16_t kAddsPartitionsSince = 12;  // transactions of version 2 (KIP-890)
+constexpr std::int16_t kAbortableSince = 11;
 constexpr std::string_view kAdminClientId = "__admin_client";  // may write internal topics
 
 /// One produce request on its way. Each shard fills in the answers of its own partitions and counts
@@ -30,6 +34,7 @@ struct Produce {
   CorrelationId correlation_id;
   std::int16_t version = 0;
   std::int16_t acks = 0;
+  std::string transactional_id;
   Instant deadline;
   ProduceResponse response;
   std::atomic<std::size_t> left = 1;  // one for the distribution itself
@@ -99,6 +104,38 @@ void answer_with(const ProducePtr& produce, PartitionAnswer& answer, Partition& 
                            });
 }
 
+/// What the coordinator of a transaction says, as a producer may be told: what is only for now must
+/// make it try again, and not look for other leaders.
+ErrorCode told(ErrorCode error, std::int16_t version) {
+  switch (error) {
+    case ErrorCode::producer_fenced:
+      return ErrorCode::invalid_producer_epoch;
+    case ErrorCode::transaction_abortable:
+      return version >= kAbortableSince ? error : ErrorCode::invalid_txn_state;
+    case ErrorCode::concurrent_transactions:
+      return version >= kAddsPartitionsSince ? error : ErrorCode::not_enough_replicas;
+    case ErrorCode::coordinator_load_in_progress:
+    case ErrorCode::coordinator_not_available:
+    case ErrorCode::not_coordinator:
+      return ErrorCode::not_enough_replicas;
+    default:
+      return error;
+  }
+}
+
+net::Awaitable<void> ask_for_admission(ProducePtr produce, std::shared_ptr<Partition> partition,
+                                       Shard& shard, ProducerIdentity producer) {
+  const auto version =
+      produce->version >= kAddsPartitionsSince ? TransactionVersion::v2 : TransactionVersion::v1;
+  auto asking =
+      admit_to_transaction(shard, produce->transactional_id, producer, partition->name(), version);
+  const auto said = co_await std::move(asking);
+  partition->verifications().answer(producer, said);
+}
+
+void append_admitted(const ProducePtr& produce, Part& part, Shard& shard,
+                     const std::shared_ptr<Partition>& partition);
+
 void append(const ProducePtr& produce, Part& part, Shard& shard) {
   PartitionAnswer& answer = *part.answer;
   const auto partition = shard.find(part.topic, part.index);
@@ -110,6 +147,27 @@ void append(const ProducePtr& produce, Part& part, Shard& shard) {
     refuse(answer, ErrorCode::not_leader_or_follower, "the partition is not open here");
     return count_off(produce, shard);
   }
+  const auto producer = partition->to_verify(part.records.view(), shard.wall());
+  if (!producer) return append_admitted(produce, part, shard, partition);
+  if (produce->version < kAddsPartitionsSince && !shard.node().settings.verify_transactions) {
+    partition->verifications().allow(*producer);
+    return append_admitted(produce, part, shard, partition);
+  }
+  auto resume = [produce, part = std::move(part), &shard, partition](ErrorCode said) mutable {
+    if (said == ErrorCode::none) return append_admitted(produce, part, shard, partition);
+    refuse(*part.answer, told(said, produce->version),
+           fmt::format("the coordinator of '{}' says {}", escaped(produce->transactional_id),
+                       to_string(said)));
+    count_off(produce, shard);
+  };
+  if (partition->verifications().wait(*producer, std::move(resume)))
+    shard.tasks().spawn(ask_for_admission(produce, partition, shard, *producer));
+}
+
+/// The batch belongs to no transaction, or may join the one that it says it belongs to.
+void append_admitted(const ProducePtr& produce, Part& part, Shard& shard,
+                     const std::shared_ptr<Partition>& partition) {
+  PartitionAnswer& answer = *part.answer;
   auto result = partition->produce(part.records.view(), produce->version, shard.wall());
   if (!result) {
     // The partition keeps `done` and outlives it.
@@ -123,6 +181,27 @@ void append(const ProducePtr& produce, Part& part, Shard& shard) {
   part.records = {};  // the log has its copy; the receive buffer may be used again
   if (result->error == ErrorCode::none) shard.appended(partition);
   answer_with(produce, answer, *partition, shard, *std::move(result));
+}
+
+}  // namespace
+
+namespace {
+
+/// Whether batches of transactions come under an id, and from one producer.
+ErrorCode check_transactions(const ProduceRequest& request) {
+  std::optional<ProducerId> producer;
+  for (const auto& topic : request.topic_data) {
+    for (const auto& partition : topic.partition_data) {
+      if (!partition.records) continue;
+      const auto batch = protocol::parse_batch(partition.records->view());
+      if (!batch || !batch->is_transactional()) continue;
+      if (!request.transactional_id) return ErrorCode::transactional_id_authorization_failed;
+      if (producer && producer != batch->producer_id())
+        return ErrorCode::invalid_producer_id_mapping;
+      producer = batch->producer_id();
+    }
+  }
+  return ErrorCode::none;
 }
 
 }  // namespace
@@ -155,7 +234,8 @@ bool begin_produce(RequestContext& context, protocol::Reader& in, Session::Slot 
   }
 
   const bool acks_known = request.acks >= -1 && request.acks <= 1;
-  const bool transactional = request.transactional_id.has_value();
+  produce->transactional_id = request.transactional_id.value_or("");
+  const ErrorCode transactions = check_transactions(request);
   const bool is_admin = context.header.client_id == kAdminClientId;
   std::vector<std::vector<Part>> by_shard(context.node.shards.size());
   for (std::size_t t = 0; t < answers.size(); ++t) {
@@ -169,9 +249,8 @@ bool begin_produce(RequestContext& context, protocol::Reader& in, Session::Slot 
       if (!acks_known) {
         refuse(answer, ErrorCode::invalid_required_acks,
                fmt::format("acks must be -1 (all), 0 or 1, not {}", request.acks));
-      } else if (transactional) {
-        refuse(answer, ErrorCode::invalid_txn_state,
-               "transactions are not served by this version: leave transactional.id unset");
+      } else if (transactions != ErrorCode::none) {
+        refuse(answer, transactions, "the batches do not belong to one transactional id");
       } else if (!has_partition(topic.get(), wanted.index)) {
         refuse(answer,
                produce->version >= kTopicIdsSince && !topic ? ErrorCode::unknown_topic_id

@@ -55,7 +55,8 @@ inline constexpr Effect kOneReplica =
     no_effect("every partition has one replica in this version, and no more can be asked of it");
 inline constexpr Effect kStreams = no_effect("streams groups are not served by this version");
 inline constexpr Effect kShare = no_effect("share groups are not served by this version");
-inline constexpr Effect kTransactions = no_effect("transactions are not served by this version");
+inline constexpr Effect kWaitsInLine =
+    no_effect("who adds partitions to a transaction waits in line and is asked once");
 inline constexpr Effect kTls = no_effect("TLS is not served by this version");
 inline constexpr Effect kSasl = no_effect("SASL logins are not served by this version");
 inline constexpr Effect kTokens = no_effect("delegation tokens are not served by this version");

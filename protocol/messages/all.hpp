@@ -1,5 +1,7 @@
 #pragma once
 
+#include "protocol/messages/add_offsets_to_txn.hpp"
+#include "protocol/messages/add_partitions_to_txn.hpp"
 #include "protocol/messages/api_versions.hpp"
 #include "protocol/messages/consumer_group_describe.hpp"
 #include "protocol/messages/consumer_group_heartbeat.hpp"
@@ -12,7 +14,10 @@
 #include "protocol/messages/describe_configs.hpp"
 #include "protocol/messages/describe_groups.hpp"
 #include "protocol/messages/describe_log_dirs.hpp"
+#include "protocol/messages/describe_producers.hpp"
 #include "protocol/messages/describe_topic_partitions.hpp"
+#include "protocol/messages/describe_transactions.hpp"
+#include "protocol/messages/end_txn.hpp"
 #include "protocol/messages/fetch.hpp"
 #include "protocol/messages/find_coordinator.hpp"
 #include "protocol/messages/heartbeat.hpp"
@@ -22,6 +27,7 @@
 #include "protocol/messages/leave_group.hpp"
 #include "protocol/messages/list_groups.hpp"
 #include "protocol/messages/list_offsets.hpp"
+#include "protocol/messages/list_transactions.hpp"
 #include "protocol/messages/metadata.hpp"
 #include "protocol/messages/offset_commit.hpp"
 #include "protocol/messages/offset_delete.hpp"
@@ -29,6 +35,8 @@
 #include "protocol/messages/offset_for_leader_epoch.hpp"
 #include "protocol/messages/produce.hpp"
 #include "protocol/messages/sync_group.hpp"
+#include "protocol/messages/txn_offset_commit.hpp"
+#include "protocol/messages/write_txn_markers.hpp"
 
 namespace millrace::protocol {
 
@@ -61,6 +69,11 @@ constexpr void for_each_api(Visit&& visit) {
   visit(ApiMessages<DeleteRecordsRequest, DeleteRecordsResponse>{});
   visit(ApiMessages<InitProducerIdRequest, InitProducerIdResponse>{});
   visit(ApiMessages<OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse>{});
+  visit(ApiMessages<AddPartitionsToTxnRequest, AddPartitionsToTxnResponse>{});
+  visit(ApiMessages<AddOffsetsToTxnRequest, AddOffsetsToTxnResponse>{});
+  visit(ApiMessages<EndTxnRequest, EndTxnResponse>{});
+  visit(ApiMessages<WriteTxnMarkersRequest, WriteTxnMarkersResponse>{});
+  visit(ApiMessages<TxnOffsetCommitRequest, TxnOffsetCommitResponse>{});
   visit(ApiMessages<DescribeConfigsRequest, DescribeConfigsResponse>{});
   visit(ApiMessages<DescribeLogDirsRequest, DescribeLogDirsResponse>{});
   visit(ApiMessages<CreatePartitionsRequest, CreatePartitionsResponse>{});
@@ -68,6 +81,9 @@ constexpr void for_each_api(Visit&& visit) {
   visit(ApiMessages<IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse>{});
   visit(ApiMessages<OffsetDeleteRequest, OffsetDeleteResponse>{});
   visit(ApiMessages<DescribeClusterRequest, DescribeClusterResponse>{});
+  visit(ApiMessages<DescribeProducersRequest, DescribeProducersResponse>{});
+  visit(ApiMessages<DescribeTransactionsRequest, DescribeTransactionsResponse>{});
+  visit(ApiMessages<ListTransactionsRequest, ListTransactionsResponse>{});
   visit(ApiMessages<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>{});
   visit(ApiMessages<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>{});
   visit(ApiMessages<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>{});

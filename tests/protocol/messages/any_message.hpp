@@ -10,6 +10,7 @@
 #include "protocol/messages/consumer_group_records.hpp"
 #include "protocol/messages/consumer_protocol.hpp"
 #include "protocol/messages/group_records.hpp"
+#include "protocol/messages/transaction_records.hpp"
 #include "protocol/wire/codec.hpp"
 
 /// Every message that this build describes behind one plain type, so that a test or a fuzzer can
@@ -97,6 +98,8 @@ void for_each_message(Visit&& visit) {
   visit.template operator()<ConsumerGroupRegularExpressionKey>("ConsumerGroupRegularExpressionKey");
   visit.template operator()<ConsumerGroupRegularExpressionValue>(
       "ConsumerGroupRegularExpressionValue");
+  visit.template operator()<TransactionLogKey>("TransactionLogKey");
+  visit.template operator()<TransactionLogValue>("TransactionLogValue");
 }
 
 inline const std::vector<AnyMessage>& all_messages() {

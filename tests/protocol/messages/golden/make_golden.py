@@ -51,6 +51,9 @@ APIS = {
     "DescribeLogDirs": (0, 5),
     "CreatePartitions": (0, 3), "DeleteGroups": (0, 2), "IncrementalAlterConfigs": (0, 1),
     "OffsetDelete": (0, 0), "DescribeCluster": (0, 2), "DescribeTopicPartitions": (0, 0),
+    "AddPartitionsToTxn": (0, 5), "AddOffsetsToTxn": (0, 4), "EndTxn": (0, 5),
+    "WriteTxnMarkers": (1, 2), "TxnOffsetCommit": (0, 5), "DescribeProducers": (0, 0),
+    "DescribeTransactions": (0, 0), "ListTransactions": (0, 1),
 }
 DATA = {"ConsumerProtocolSubscription": (0, 3), "ConsumerProtocolAssignment": (0, 3)}
 MESSAGES = {f"{api}{side}": versions for api, versions in APIS.items()
