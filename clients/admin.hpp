@@ -142,6 +142,42 @@ struct LogDirectoryInfo {
   friend bool operator==(const LogDirectoryInfo&, const LogDirectoryInfo&) = default;
 };
 
+struct TransactionListing {
+  std::string id;
+  std::string state;  ///< "Ongoing"
+  ProducerId producer{-1};
+  BrokerId coordinator{-1};
+  friend bool operator==(const TransactionListing&, const TransactionListing&) = default;
+};
+
+struct TransactionDescription {
+  std::string id;
+  std::string state;
+  ProducerId producer{-1};
+  ProducerEpoch epoch{-1};
+  std::chrono::milliseconds timeout{};
+  std::optional<Timestamp> started;        ///< nothing before the first transaction
+  std::vector<TopicPartition> partitions;  ///< of the transaction that is open or ending
+  friend bool operator==(const TransactionDescription&, const TransactionDescription&) = default;
+};
+
+/// What a partition knows of one producer.
+struct ProducerAtPartition {
+  ProducerId producer{-1};
+  std::int32_t epoch = -1;
+  std::int32_t coordinator_epoch = -1;  ///< of the last marker; -1: none yet
+  std::optional<Timestamp> last_written;
+  std::optional<Offset> transaction_start;  ///< set while one is open
+  friend bool operator==(const ProducerAtPartition&, const ProducerAtPartition&) = default;
+};
+
+/// A transaction that is open at a partition and that no coordinator will end.
+struct HangingTransaction {
+  TopicPartition partition;
+  ProducerAtPartition producer;
+  friend bool operator==(const HangingTransaction&, const HangingTransaction&) = default;
+};
+
 /// Administration. Every call returns when the cluster has answered or at `deadline`, having
 /// retried what is worth it. Used from the thread of `client`, which outlives it. Holds nothing.
 class Admin {
@@ -186,6 +222,19 @@ class Admin {
   net::Awaitable<Outcome<PerItem<TopicPartition, void>>> alter_group_offsets(
       std::string group, PartitionOffsets offsets, Instant deadline);
   net::Awaitable<Outcome<std::vector<PartitionLag>>> group_lag(std::string group, Instant deadline);
+
+  // Transactions
+  net::Awaitable<Outcome<std::vector<TransactionListing>>> list_transactions(Instant deadline);
+  net::Awaitable<Outcome<PerItem<std::string, TransactionDescription>>> describe_transactions(
+      std::vector<std::string> ids, Instant deadline);
+  net::Awaitable<Outcome<std::vector<ProducerAtPartition>>> describe_producers(
+      TopicPartition partition, Instant deadline);
+  /// Of the partitions given, those with a transaction that none of the coordinators knows to be
+  /// open there. One that begins or ends meanwhile may be taken for such: look twice.
+  net::Awaitable<Outcome<std::vector<HangingTransaction>>> hanging_transactions(
+      std::vector<TopicPartition> partitions, Instant deadline);
+  /// Writes the marker that aborts it, at this partition alone.
+  net::Awaitable<Outcome<void>> abort_transaction(HangingTransaction transaction, Instant deadline);
 
   // Offsets
   net::Awaitable<Outcome<PerItem<TopicPartition, OffsetAtTime>>> list_offsets(

@@ -40,6 +40,10 @@ MILLRACE_CLIENT_API(CreatePartitions);
 MILLRACE_CLIENT_API(DeleteGroups);
 MILLRACE_CLIENT_API(IncrementalAlterConfigs);
 MILLRACE_CLIENT_API(DescribeCluster);
+MILLRACE_CLIENT_API(WriteTxnMarkers);
+MILLRACE_CLIENT_API(DescribeProducers);
+MILLRACE_CLIENT_API(DescribeTransactions);
+MILLRACE_CLIENT_API(ListTransactions);
 MILLRACE_CLIENT_API(DescribeTopicPartitions);
 #undef MILLRACE_CLIENT_API
 

@@ -82,6 +82,7 @@ void add_all(CLI::App& root, Parsed& parsed, std::string& timeout) {
   add_produce(root, parsed.action);
   add_consume(root, parsed.action);
   add_group(root, parsed.action);
+  add_transaction(root, parsed.action);
   add_broker(root, parsed.action);
   add_config(root, parsed.action);
   add_debug(root, parsed.action);

@@ -21,6 +21,7 @@ void add_topic(CLI::App& root, Action& action);
 void add_produce(CLI::App& root, Action& action);
 void add_consume(CLI::App& root, Action& action);
 void add_group(CLI::App& root, Action& action);
+void add_transaction(CLI::App& root, Action& action);
 void add_config(CLI::App& root, Action& action);
 void add_debug(CLI::App& root, Action& action);
 void add_version(CLI::App& root, Action& action);
