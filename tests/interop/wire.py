@@ -146,13 +146,15 @@ def record(delta: int, value: bytes, key: bytes | None = None) -> bytes:
 
 def batch(records: bytes, count: int = 1, codec: int = 0, *, magic: int = 2, base_offset: int = 0,
           length: int | None = None, crc: int | None = None, last_delta: int | None = None,
-          attributes: int | None = None) -> bytes:  # fmt: skip
+          attributes: int | None = None,
+          producer: tuple[int, int, int] = (-1, -1, -1)) -> bytes:  # fmt: skip
     """A record batch v2. Every field that a broker must not trust can be set to a lie."""
     now = int(time.time() * 1000)
     checked = (
         i16(codec if attributes is None else attributes)
         + i32(count - 1 if last_delta is None else last_delta)
-        + i64(now) + i64(now) + i64(-1) + i16(-1) + i32(-1) + i32(count) + records
+        + i64(now) + i64(now) + i64(producer[0]) + i16(producer[1]) + i32(producer[2])
+        + i32(count) + records
     )  # fmt: skip
     crc = crc32c(checked) if crc is None else crc
     length = 9 + len(checked) if length is None else length
@@ -176,11 +178,15 @@ def zeros_compressed(codec: int, megabytes: int) -> bytes:
 
 
 def produce(
-    topic: str | None, records: bytes | None, acks: int = -1, partition: int = 0
+    topic: str | None,
+    records: bytes | None,
+    acks: int = -1,
+    partition: int = 0,
+    transactional_id: str | None = None,
 ) -> bytes:
     """The body of Produce v7 for one partition."""
     share = i32(partition) + data(records)
-    return text(None) + i16(acks) + i32(5000) + array(text(topic) + array(share))
+    return text(transactional_id) + i16(acks) + i32(5000) + array(text(topic) + array(share))
 
 
 def produce_error(line: Line, topic: str, records: bytes | None, partition: int = 0) -> int:
