@@ -186,7 +186,8 @@ void GroupService::rearm(const EntryPtr& entry) {
   if (entry->resigned || !entry->loaded) return;
   entry->timer = shard_.deadlines().at(entry->core.next_deadline(), [this, entry] {
     entry->timer.reset();
-    if (!entry->resigned) perform(entry, entry->core.tick(moment()));
+    if (!entry->resigned)
+      perform(entry, entry->core.tick(moment(), ImageDirectory{shard_.image()}));
   });
 }
 

@@ -75,6 +75,9 @@ GroupSettings group_settings(const config::BrokerConfig& config) {
   consumer.assignment_interval = ms(config, "group.consumer.assignment.interval.ms");
   consumer.members_max = static_cast<std::size_t>(config.get_int("group.consumer.max.size"));
   consumer.assignors = config.get_list("group.consumer.assignors");
+  const std::string policy = config.get_string("group.consumer.migration.policy");
+  consumer.upgrade = policy == "upgrade" || policy == "bidirectional";
+  consumer.downgrade = policy == "downgrade" || policy == "bidirectional";
   return groups;
 }
 

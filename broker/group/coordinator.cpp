@@ -25,23 +25,25 @@ GroupCoordinator::GroupCoordinator(const GroupSettings& settings) : settings_{se
 
 GroupOutput GroupCoordinator::join(const protocol::JoinGroupRequest& request,
                                    const GroupClient& client, ReplyToken token, const Moment& at,
-                                   Rng& rng) {
+                                   const TopicDirectory& topics, Rng& rng) {
   ENSURE(loaded_);
   auto response = with_error<protocol::JoinGroupResponse>(ErrorCode::invalid_group_id);
   response.member_id = request.member_id;
   if (request.group_id.empty()) return reply_at_once(token, std::move(response));
-  // Only newcomers found a group.
+  Draft draft;
   const Slot* known = find_existing(request.group_id);
+  if (known != nullptr && known->consumer && known->has_members()) {
+    Slot& slot = *find(request.group_id);
+    join_consumer(slot, request, client, token, at, topics, rng, draft);
+    settle(slot);
+    return seal(std::move(draft), at);
+  }
+  // Only newcomers found a group.
   const bool classic = known != nullptr && !known->consumer;
   if (!classic && !request.member_id.empty()) {
     response.error_code = ErrorCode::unknown_member_id;
     return reply_at_once(token, std::move(response));
   }
-  if (known != nullptr && known->consumer && known->has_members()) {
-    response.error_code = ErrorCode::inconsistent_group_protocol;
-    return reply_at_once(token, std::move(response));
-  }
-  Draft draft;
   Slot& slot = obtain(request.group_id);
   if (slot.consumer) erase_consumer(slot, draft);  // nobody is in it: it becomes a classic one
   GroupEffects effects;
@@ -52,7 +54,7 @@ GroupOutput GroupCoordinator::join(const protocol::JoinGroupRequest& request,
 }
 
 GroupOutput GroupCoordinator::sync(const protocol::SyncGroupRequest& request, ReplyToken token,
-                                   const Moment& at) {
+                                   const Moment& at, const TopicDirectory& topics) {
   ENSURE(loaded_);
   using Response = protocol::SyncGroupResponse;
   if (request.group_id.empty()) {
@@ -63,9 +65,14 @@ GroupOutput GroupCoordinator::sync(const protocol::SyncGroupRequest& request, Re
     return reply_at_once(token, with_error<Response>(ErrorCode::unknown_member_id));
   }
   Draft draft;
-  GroupEffects effects;
-  slot->group.sync(request, token, at, effects);
-  take(*slot, std::move(effects), draft);
+  if (slot->consumer) {
+    auto response = slot->consumer->classic_sync(request, at, topics);
+    reply_behind_changes(*slot, {token, std::move(response)}, draft);
+  } else {
+    GroupEffects effects;
+    slot->group.sync(request, token, at, effects);
+    take(*slot, std::move(effects), draft);
+  }
   settle(*slot);
   return seal(std::move(draft), at);
 }
@@ -81,7 +88,8 @@ GroupOutput GroupCoordinator::heartbeat(const protocol::HeartbeatRequest& reques
   if (slot == nullptr) {
     return reply_at_once(token, with_error<Response>(ErrorCode::unknown_member_id));
   }
-  const ErrorCode error = slot->group.heartbeat(request, at);
+  const ErrorCode error = slot->consumer ? slot->consumer->classic_heartbeat(request, at)
+                                         : slot->group.heartbeat(request, at);
   settle(*slot);
   return reply_at_once(token, with_error<Response>(error));
 }
@@ -98,17 +106,22 @@ GroupOutput GroupCoordinator::leave(const protocol::LeaveGroupRequest& request,
   const bool single = client.api_version < kLeaveBatchFrom;
   if (single) identities = {{.member_id = request.member_id}};
   Draft draft;
-  if (Slot* const slot = find(request.group_id); slot != nullptr) {
-    GroupEffects effects;
-    response.members = slot->group.leave(identities, at, effects);
-    take(*slot, std::move(effects), draft);
-    settle(*slot);
-  } else {
+  Slot* const slot = find(request.group_id);
+  if (slot == nullptr) {
     for (const auto& identity : identities) {
       response.members.push_back(
           {identity.member_id, identity.group_instance_id, ErrorCode::unknown_member_id});
     }
+  } else if (slot->consumer) {
+    auto step = slot->consumer->classic_leave(identities);
+    response.members = std::move(step.members);
+    add_changes(*slot, step.changes, draft);
+  } else {
+    GroupEffects effects;
+    response.members = slot->group.leave(identities, at, effects);
+    take(*slot, std::move(effects), draft);
   }
+  if (slot != nullptr) settle(*slot);
   if (single) {
     response.error_code = response.members.front().error_code;
     response.members.clear();
@@ -198,7 +211,7 @@ Instant GroupCoordinator::next_deadline() const {
   return next;
 }
 
-GroupOutput GroupCoordinator::tick(const Moment& at) {
+GroupOutput GroupCoordinator::tick(const Moment& at, const TopicDirectory& topics) {
   ENSURE(loaded_);
   Draft draft;
   std::vector<std::string> due;
@@ -211,7 +224,10 @@ GroupOutput GroupCoordinator::tick(const Moment& at) {
     GroupEffects effects;
     slot.group.tick(at, effects);
     take(slot, std::move(effects), draft);
-    if (slot.consumer) add_changes(slot, slot.consumer->tick(at), draft);
+    if (slot.consumer) {
+      add_changes(slot, slot.consumer->tick(at), draft);
+      downgrade_if_due(slot, at, topics, draft);
+    }
     settle(slot);
   }
   expire_writes(at, draft);

@@ -40,8 +40,8 @@ namespace millrace::broker {
 /// that are on their way, for the next request. An answer never leaves before the records that it
 /// was decided on are committed.
 ///
-/// A group is of the classic protocol until a member of the consumer protocol joins while nobody is
-/// in it, and the other way round.
+/// A group is of the classic protocol until a member of the consumer protocol joins it, and goes
+/// back when only members of the classic protocol are left, or one joins while nobody is in it.
 ///
 /// Life: construct; `replay` every record of the partition in log order; `finish_loading`; then any
 /// of the operations; `resign` when the shard loses the partition. Before `finish_loading` the
@@ -73,9 +73,10 @@ class GroupCoordinator {
   /// Answers at once with an error, with MEMBER_ID_REQUIRED or with the current generation;
   /// otherwise parks until the join barrier opens. `rng` makes member ids.
   GroupOutput join(const protocol::JoinGroupRequest& request, const GroupClient& client,
-                   ReplyToken token, const Moment& at, Rng& rng);
+                   ReplyToken token, const Moment& at, const TopicDirectory& topics, Rng& rng);
   /// Parks until the leader's assignment is committed.
-  GroupOutput sync(const protocol::SyncGroupRequest& request, ReplyToken token, const Moment& at);
+  GroupOutput sync(const protocol::SyncGroupRequest& request, ReplyToken token, const Moment& at,
+                   const TopicDirectory& topics);
   GroupOutput heartbeat(const protocol::HeartbeatRequest& request, ReplyToken token,
                         const Moment& at);
   /// `client.api_version` tells the shape: one member up to version 2, a batch from 3 on.
@@ -140,7 +141,7 @@ class GroupCoordinator {
   /// the last `tick` was given, so a loop of `tick(next_deadline())` advances.
   [[nodiscard]] Instant next_deadline() const;
   /// Does what is due: sessions, join barriers, sync timeouts, write timeouts, offset expiry.
-  GroupOutput tick(const Moment& at);
+  GroupOutput tick(const Moment& at, const TopicDirectory& topics);
   /// The partition moves away or the broker stops: every parked request is answered with `error`
   /// (NOT_COORDINATOR or COORDINATOR_NOT_AVAILABLE). Outstanding tickets need no report.
   GroupOutput resign(protocol::ErrorCode error);
@@ -224,14 +225,24 @@ class GroupCoordinator {
   void add_changes(Slot& slot, const std::vector<ConsumerChange>& changes, Draft& draft);
   void erase_consumer(Slot& slot, Draft& draft);
   [[nodiscard]] ConsumerGroupState state_ahead(const Slot& slot) const;
-  void restore_consumer(Slot& slot, const Moment& at);
+  [[nodiscard]] std::optional<protocol::GroupMetadataValue> classic_ahead(const Slot& slot) const;
+  void restore_consumer(Slot& slot, const Moment& at, Draft& draft);
+  [[nodiscard]] std::optional<std::vector<ConsumerChange>> beginnings(
+      const Slot& slot, const TopicDirectory& topics) const;
+  void found_consumer(Slot& slot, const protocol::ConsumerGroupHeartbeatRequest& request,
+                      const GroupClient& client, ReplyToken token, const Moment& at,
+                      const TopicDirectory& topics, Draft& draft);
+  void join_consumer(Slot& slot, const protocol::JoinGroupRequest& request,
+                     const GroupClient& client, ReplyToken token, const Moment& at,
+                     const TopicDirectory& topics, Rng& rng, Draft& draft);
+  void downgrade_if_due(Slot& slot, const Moment& at, const TopicDirectory& topics, Draft& draft);
   void reply_behind_changes(const Slot& slot, GroupReply reply, Draft& draft);
   void settle(Slot& slot);
   GroupOutput reply_at_once(ReplyToken token, GroupReply::Response response) const;
 
   void apply(DecodedRecord record);
   void report(Ticket ticket, protocol::ErrorCode outcome);
-  GroupOutput drain(const Moment& at);
+  GroupOutput drain(const Moment& at, Draft draft);
   void conclude(Write& write, protocol::ErrorCode outcome, const Moment& at, Draft& draft);
   void expire_writes(const Moment& at, Draft& draft);
   void expire_offsets(const Moment& at, Draft& draft);

@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "broker/group/consumer/bridge.hpp"
 #include "broker/group/coordinator.hpp"
+#include "broker/group/spoil.hpp"
 #include "protocol/base/ensure.hpp"
 
 /// Groups of the consumer protocol: requests, and how what is decided stays in step with what is
@@ -15,6 +18,7 @@ using HeartbeatResponse = protocol::ConsumerGroupHeartbeatResponse;
 namespace {
 
 constexpr std::int16_t kClientMakesIdFrom = 1;
+constexpr std::string_view kConsumerProtocolType = "consumer";
 
 HeartbeatResponse refusal(ErrorCode error, std::string reason) {
   HeartbeatResponse response;
@@ -39,36 +43,117 @@ GroupOutput GroupCoordinator::consumer_heartbeat(const Heartbeat& request,
     named.member_id = rng.uuid().to_string();
     return consumer_heartbeat(named, client, token, at, topics, rng);
   }
-  const Slot* const known = find_existing(request.group_id);
-  const bool founds = known == nullptr || !known->consumer;
-  if (founds && known != nullptr && !known->is_idle()) {
-    return reply_at_once(token, refusal(ErrorCode::group_id_not_found,
-                                        "The group is of the classic protocol and has members"));
-  }
   Slot& slot = obtain(request.group_id);
-  if (founds) {
-    slot.consumer.emplace(slot.id, settings_.consumer);
-    slot.consumer->restart_from(state_ahead(slot), at.now);
-  }
-  auto step = slot.consumer->heartbeat(request, client, at, topics);
   Draft draft;
-  if (step.response.error_code != ErrorCode::none) {
+  if (!slot.consumer) {
+    found_consumer(slot, request, client, token, at, topics, draft);
+  } else if (auto step = slot.consumer->heartbeat(request, client, at, topics);
+             step.response.error_code != ErrorCode::none) {
     ENSURE(step.changes.empty());
-    if (founds) slot.consumer.reset();
-    if (founds && step.response.error_code == ErrorCode::unknown_member_id) {
-      step.response = refusal(ErrorCode::group_id_not_found, "There is no such group");
-    }
     draft.out.replies.push_back({token, std::move(step.response)});
   } else if (step.changes.empty()) {
     reply_behind_changes(slot, {token, std::move(step.response)}, draft);
   } else {
-    if (founds && (slot.durable || slot.writes_in_flight > 0)) add_group_tombstone(slot, draft);
-    if (founds) slot.group.forget();
     add_changes(slot, step.changes, draft);
+    downgrade_if_due(slot, at, topics, draft);
     draft.write.steps.emplace_back(GroupReply{token, std::move(step.response)});
   }
   settle(slot);
   return seal(std::move(draft), at);
+}
+
+/// What a group of the consumer protocol begins with in place of what is here now: nothing, or the
+/// members of a classic group. No answer when the classic group must stay.
+std::optional<std::vector<ConsumerChange>> GroupCoordinator::beginnings(
+    const Slot& slot, const TopicDirectory& topics) const {
+  // Remains of an earlier one that could not be deleted.
+  auto changes = state_ahead(slot).tombstones();
+  if (!slot.group.has_members()) return changes;
+  const bool may = settings_.consumer.upgrade &&
+                   slot.group.protocol_type() == kConsumerProtocolType &&
+                   slot.group.members().size() <= settings_.consumer.members_max;
+  if (!may) return std::nullopt;
+  auto members = upgraded(slot.group, topics);
+  if (!members) return std::nullopt;
+  std::ranges::move(*members, std::back_inserter(changes));
+  return changes;
+}
+
+/// A member of the consumer protocol comes to where there is no group, or a classic one.
+void GroupCoordinator::found_consumer(Slot& slot, const Heartbeat& request,
+                                      const GroupClient& client, ReplyToken token, const Moment& at,
+                                      const TopicDirectory& topics, Draft& draft) {
+  const auto refuse = [&](HeartbeatResponse response) {
+    slot.consumer.reset();
+    draft.out.replies.push_back({token, std::move(response)});
+  };
+  if (request.member_epoch != 0) {
+    // Of somebody who takes this for another group: it is looked at as if nobody were here.
+    ConsumerGroup nobody{slot.id, settings_.consumer};
+    auto step = nobody.heartbeat(request, client, at, topics);
+    if (step.response.error_code != ErrorCode::unknown_member_id) return refuse(step.response);
+    return refuse(refusal(ErrorCode::group_id_not_found, "There is no such group"));
+  }
+  auto changes = beginnings(slot, topics);
+  if (!changes) {
+    return refuse(refusal(ErrorCode::group_id_not_found,
+                          "The group is of the classic protocol and cannot change over "
+                          "(group.consumer.migration.policy, protocol type, size)"));
+  }
+  ConsumerGroupState state = state_ahead(slot);
+  for (const auto& change : *changes) state.apply(change);
+  slot.consumer.emplace(slot.id, settings_.consumer);
+  slot.consumer->restart_from(state, at.now);
+  auto step = slot.consumer->heartbeat(request, client, at, topics);
+  if (step.response.error_code != ErrorCode::none) return refuse(std::move(step.response));
+  if (slot.durable || slot.writes_in_flight > 0) add_group_tombstone(slot, draft);
+  GroupEffects effects;
+  slot.group.dissolve(effects);
+  take(slot, std::move(effects), draft);
+  std::ranges::move(step.changes, std::back_inserter(*changes));
+  add_changes(slot, *changes, draft);
+  draft.write.steps.emplace_back(GroupReply{token, std::move(step.response)});
+}
+
+/// A member of the classic protocol comes to members of the consumer protocol.
+void GroupCoordinator::join_consumer(Slot& slot, const protocol::JoinGroupRequest& request,
+                                     const GroupClient& client, ReplyToken token, const Moment& at,
+                                     const TopicDirectory& topics, Rng& rng, Draft& draft) {
+  const std::chrono::milliseconds session{request.session_timeout_ms};
+  protocol::JoinGroupResponse response;
+  response.member_id = request.member_id;
+  if (session < settings_.session_timeout_min || session > settings_.session_timeout_max) {
+    response.error_code = ErrorCode::invalid_session_timeout;
+  } else if (!settings_.consumer.upgrade && !settings_.consumer.downgrade) {
+    response.error_code = ErrorCode::inconsistent_group_protocol;
+  } else {
+    auto step = slot.consumer->classic_join(request, client, at, topics, rng);
+    if (!step.changes.empty()) {
+      add_changes(slot, step.changes, draft);
+      downgrade_if_due(slot, at, topics, draft);
+      draft.write.steps.emplace_back(GroupReply{token, std::move(step.response)});
+      return;
+    }
+    if (step.response.error_code == ErrorCode::none) {
+      return reply_behind_changes(slot, {token, std::move(step.response)}, draft);
+    }
+    response = std::move(step.response);
+  }
+  draft.out.replies.push_back({token, std::move(response)});
+}
+
+/// Only members of the classic protocol are left: they go on among themselves.
+void GroupCoordinator::downgrade_if_due(Slot& slot, const Moment& at, const TopicDirectory& topics,
+                                        Draft& draft) {
+  if (!settings_.consumer.downgrade || !slot.consumer->has_only_classic_members()) return;
+  if (slot.consumer->state().members().size() > settings_.members_max) return;
+  auto classic = downgraded(slot.consumer->state(), at.wall, topics);
+  if (classic.value.protocol->empty()) return;
+  erase_consumer(slot, draft);
+  draft.write.records.push_back(encode_group(slot.id, classic.value));
+  GroupEffects effects;
+  slot.group.take_over(classic.value, std::move(classic.protocols), at, effects);
+  take(slot, std::move(effects), draft);
 }
 
 void GroupCoordinator::add_changes(Slot& slot, const std::vector<ConsumerChange>& changes,
@@ -103,23 +188,43 @@ ConsumerGroupState GroupCoordinator::state_ahead(const Slot& slot) const {
   return state;
 }
 
+/// The last generation of the classic group that is committed or on its way.
+std::optional<protocol::GroupMetadataValue> GroupCoordinator::classic_ahead(
+    const Slot& slot) const {
+  auto value = slot.durable;
+  for (const auto& write : writes_) {
+    const bool lost = write.outcome && *write.outcome != ErrorCode::none;
+    if (lost || std::ranges::find(write.slots, &slot) == write.slots.end()) continue;
+    for (const auto& record : write.records) {
+      auto decoded = decode_record(
+          record.key, record.value ? std::optional<Bytes>{*record.value} : std::nullopt);
+      ENSURE(decoded);  // it is our own
+      auto* const classic = std::get_if<ClassicGroupRecord>(&*decoded);
+      if (classic != nullptr && classic->group == slot.id) value = std::move(classic->metadata);
+    }
+  }
+  return value;
+}
+
 /// After loading, and when a write with changes has failed.
-void GroupCoordinator::restore_consumer(Slot& slot, const Moment& at) {
+void GroupCoordinator::restore_consumer(Slot& slot, const Moment& at, Draft& draft) {
   const ConsumerGroupState state = state_ahead(slot);
-  // Members of the classic protocol came while what was left of an empty group could not be
-  // deleted: that stays in the log until the group is deleted, or is of the consumer protocol
-  // again.
+  // Where classic members go on, what was left of the group before them could not be deleted: that
+  // stays in the log until the group is deleted, or is of the consumer protocol again.
   if (state.empty() || !slot.group.is_pristine()) {
     slot.consumer.reset();
   } else {
     if (!slot.consumer) slot.consumer.emplace(slot.id, settings_.consumer);
     slot.consumer->restart_from(state, at.now);
   }
-  if (!slot.consumer && slot.durable && slot.group.is_pristine()) {
-    auto last = *slot.durable;
-    last.members.clear();  // it was empty when it was to change over
-    slot.group.restore(last);
-  }
+  if (slot.consumer || !slot.group.is_pristine()) return;
+  // The change over to the consumer protocol failed.
+  const auto classic = classic_ahead(slot);
+  if (!classic) return;
+  slot.group.restore(*classic);
+  GroupEffects effects;
+  slot.group.resume(at, effects);
+  take(slot, std::move(effects), draft);
 }
 
 /// An answer that changes nothing was still decided on what may be on its way.
@@ -130,7 +235,7 @@ void GroupCoordinator::reply_behind_changes(const Slot& slot, GroupReply reply, 
   }
   const auto index = static_cast<std::size_t>(slot.last_change - writes_.front().ticket);
   if (index < writes_expired_) {
-    reply.response = refusal(ErrorCode::coordinator_not_available, "The log is slow; try again");
+    std::visit(Spoil{ErrorCode::coordinator_not_available}, reply.response);
     draft.out.replies.push_back(std::move(reply));
     return;
   }

@@ -132,7 +132,8 @@ FetchedGroup GroupCoordinator::offset_fetch(const FetchGroup& request, std::int1
     if (!state.has_member(id)) {
       answer.error_code = ErrorCode::unknown_member_id;
     } else if (state.progress(id).epoch != request.member_epoch) {
-      answer.error_code = ErrorCode::stale_member_epoch;
+      const bool classic = state.subscription(id)->classic_member_metadata.has_value();
+      answer.error_code = classic ? ErrorCode::illegal_generation : ErrorCode::stale_member_epoch;
     }
     if (answer.error_code != ErrorCode::none) return answer;
   }

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "broker/group/coordinator.hpp"
+#include "broker/group/spoil.hpp"
 #include "protocol/base/ensure.hpp"
 
 /// From a decision to a durable change and back: drafts become writes, writes are reported, their
@@ -29,32 +30,6 @@ ErrorCode coordinator_error(ErrorCode error) {
       return error;
   }
 }
-
-namespace {
-
-/// The answer that was meant for success, turned into one that tells `error`.
-struct Spoil {
-  ErrorCode error;
-
-  void operator()(protocol::OffsetCommitResponse& response) const {
-    for (auto& topic : response.topics) {
-      for (auto& partition : topic.partitions) {
-        if (partition.error_code == ErrorCode::none) partition.error_code = error;
-      }
-    }
-  }
-  void operator()(protocol::OffsetDeleteResponse& response) const {
-    response.topics.clear();
-    response.error_code = error;
-  }
-  void operator()(protocol::ConsumerGroupHeartbeatResponse& response) const {
-    response = {};
-    response.error_code = error;
-  }
-  void operator()(auto& response) const { response.error_code = error; }
-};
-
-}  // namespace
 
 /// Sends what a group wants to say, and drafts what it wants to write.
 void GroupCoordinator::take(Slot& slot, GroupEffects effects, Draft& draft) {
@@ -96,18 +71,19 @@ GroupOutput GroupCoordinator::seal(Draft draft, const Moment& at) {
 
 GroupOutput GroupCoordinator::committed(Ticket ticket, const Moment& at) {
   report(ticket, ErrorCode::none);
-  return drain(at);
+  return drain(at, {});
 }
 
 GroupOutput GroupCoordinator::failed(Ticket ticket, ErrorCode error, const Moment& at) {
   ENSURE(error != ErrorCode::none);
   report(ticket, error);
   const auto index = static_cast<std::size_t>(ticket - writes_.front().ticket);
+  Draft draft;
   for (Slot* const slot : writes_[index].changed) {
-    restore_consumer(*slot, at);
+    restore_consumer(*slot, at, draft);
     settle(*slot);  // the write still holds it
   }
-  return drain(at);
+  return drain(at, std::move(draft));
 }
 
 void GroupCoordinator::report(Ticket ticket, ErrorCode outcome) {
@@ -119,8 +95,7 @@ void GroupCoordinator::report(Ticket ticket, ErrorCode outcome) {
 
 /// Finishes writes in the order of their tickets, which is the order of the log: what a restart
 /// would read must be what we hold.
-GroupOutput GroupCoordinator::drain(const Moment& at) {
-  Draft draft;
+GroupOutput GroupCoordinator::drain(const Moment& at, Draft draft) {
   while (!writes_.empty() && writes_.front().outcome) {
     Write write = std::move(writes_.front());
     writes_.pop_front();
@@ -224,7 +199,7 @@ GroupOutput GroupCoordinator::finish_loading(const Moment& at) {
       slot->group.resume(at, effects);
       take(*slot, std::move(effects), draft);
     }
-    restore_consumer(*slot, at);
+    restore_consumer(*slot, at, draft);
     settle(*slot);
   }
   return seal(std::move(draft), at);

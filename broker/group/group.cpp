@@ -253,6 +253,23 @@ void ClassicGroup::expire_sync(const Moment& at, GroupEffects& out) {
   rebalance(at, out);
 }
 
+void ClassicGroup::dissolve(GroupEffects& out) {
+  abandon(ErrorCode::rebalance_in_progress, out);
+  members_.clear();
+  static_ids_.clear();
+  pending_.clear();
+  protocol_counts_.clear();
+  ENSURE(joined_ == 0);
+  barrier_.reset();
+  sync_deadline_.reset();
+  assignment_in_flight_ = false;
+  state_ = GroupState::empty;
+  protocol_.clear();
+  leader_.clear();
+  wake_at_ = Instant::max();
+  forget();
+}
+
 void ClassicGroup::forget() {
   ENSURE(is_idle());
   generation_ = 0;

@@ -75,6 +75,13 @@ class ClassicGroup {
   void restore(const protocol::GroupMetadataValue& value);
   /// Loading is over: sessions start, and a group above the size limit rebalances.
   void resume(const Moment& at, GroupEffects& out);
+  /// Goes on as what a group of the consumer protocol was, with these members, and rebalances. The
+  /// group must be new; `protocols` has all that members support.
+  void take_over(const protocol::GroupMetadataValue& value,
+                 std::map<std::string, std::vector<GroupMember::Protocol>> protocols,
+                 const Moment& at, GroupEffects& out);
+  /// The members go on elsewhere: it is as new, and who is parked here is told to come again.
+  void dissolve(GroupEffects& out);
 
   void join(const protocol::JoinGroupRequest& request, const GroupClient& client, ReplyToken token,
             const Moment& at, Rng& rng, GroupEffects& out);
@@ -110,6 +117,12 @@ class ClassicGroup {
   [[nodiscard]] std::int32_t generation() const { return generation_; }
   [[nodiscard]] const std::string& protocol_type() const { return protocol_type_; }
   [[nodiscard]] bool has_members() const { return !members_.empty(); }
+  /// By id.
+  [[nodiscard]] const std::map<std::string, GroupMember, std::less<>>& members() const {
+    return members_;
+  }
+  /// Chosen for the generation; empty outside of one.
+  [[nodiscard]] const std::string& protocol() const { return protocol_; }
   /// Nobody has ever been in it, and nobody is on the way.
   [[nodiscard]] bool is_pristine() const;
   /// No members, and nobody is on the way.

@@ -139,6 +139,19 @@ void ClassicGroup::resume(const Moment& at, GroupEffects& out) {
   if (members_.size() > settings_.members_max) rebalance(at, out);
 }
 
+void ClassicGroup::take_over(const GroupMetadataValue& value,
+                             std::map<std::string, std::vector<GroupMember::Protocol>> protocols,
+                             const Moment& at, GroupEffects& out) {
+  restore(value);
+  for (auto& [id, member] : members_) {
+    count_protocols(member, -1);
+    member.protocols = std::move(protocols[id]);
+    count_protocols(member, 1);
+    start_session(member, at);
+  }
+  rebalance(at, out);
+}
+
 OffsetExpiryRule ClassicGroup::expiry_rule() const {
   OffsetExpiryRule rule;
   if (protocol_type_.empty()) {

@@ -34,6 +34,9 @@ struct ConsumerGroupSettings {
   /// Least time between two targets of a group.  group.consumer.assignment.interval.ms
   std::chrono::milliseconds assignment_interval{1'000};
   std::size_t members_max = std::numeric_limits<std::int32_t>::max();  // group.consumer.max.size
+  /// Whether a group with members may change its protocol.  group.consumer.migration.policy
+  bool upgrade = true;
+  bool downgrade = true;
   /// Names that `find_assignor` knows, never empty; the first is the default.
   std::vector<std::string> assignors{"uniform", "range"};  // group.consumer.assignors
 };

@@ -22,10 +22,12 @@ auto only_error() {
 
 net::Awaitable<JoinGroup::Response> JoinGroup::handle(Request request, RequestContext& context) {
   const std::string group = request.group_id;
+  const auto home = home_of_group(context, group);
+  if (!home) co_return only_error<Response>()(ErrorCode::coordinator_not_available);
   auto operation = [request = std::move(request), client = group_client(context),
-                    &rng = context.node.world.rng](GroupCoordinator& core, ReplyToken token,
-                                                   const Moment& at) {
-    return core.join(request, client, token, at, rng);
+                    owner = home->shard, &rng = context.node.world.rng](
+                       GroupCoordinator& core, ReplyToken token, const Moment& at) {
+    return core.join(request, client, token, at, ImageDirectory{owner->image()}, rng);
   };
   auto joined = coordinate<Response>(context, group, std::move(operation), only_error<Response>());
   co_return co_await std::move(joined);
@@ -33,9 +35,11 @@ net::Awaitable<JoinGroup::Response> JoinGroup::handle(Request request, RequestCo
 
 net::Awaitable<SyncGroup::Response> SyncGroup::handle(Request request, RequestContext& context) {
   const std::string group = request.group_id;
-  auto operation = [request = std::move(request)](GroupCoordinator& core, ReplyToken token,
-                                                  const Moment& at) {
-    return core.sync(request, token, at);
+  const auto home = home_of_group(context, group);
+  if (!home) co_return only_error<Response>()(ErrorCode::coordinator_not_available);
+  auto operation = [request = std::move(request), owner = home->shard](
+                       GroupCoordinator& core, ReplyToken token, const Moment& at) {
+    return core.sync(request, token, at, ImageDirectory{owner->image()});
   };
   auto synced = coordinate<Response>(context, group, std::move(operation), only_error<Response>());
   co_return co_await std::move(synced);

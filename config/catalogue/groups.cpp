@@ -9,9 +9,6 @@ constexpr std::string_view kAssignors[] = {"uniform", "range"};
 constexpr std::string_view kMigrationPolicy[] = {"bidirectional", "upgrade", "downgrade",
                                                  "disabled"};
 
-constexpr Effect kOnlyEmpty =
-    no_effect("in this version a group changes its protocol while nobody is in it, and always may");
-
 // Consumer groups and committed offsets.
 constexpr Setting kSettings[] = {
     {"offsets.topic.num.partitions", int32, "50", at_least(1), count, read_only, kUsed,
@@ -54,8 +51,8 @@ constexpr Setting kSettings[] = {
     {"group.consumer.assignors", list, "uniform,range", some_of(kAssignors), none, read_only, kUsed,
      "Assignors of the consumer protocol, the first is the default."},
     {"group.consumer.migration.policy", string, "bidirectional", one_of(kMigrationPolicy), none,
-     read_only, kOnlyEmpty,
-     "Whether groups may move between the classic and the consumer protocol."},
+     read_only, kUsed,
+     "Whether groups with members may move between the classic and the consumer protocol."},
     {"group.consumer.assignment.interval.ms", int32, "1000", at_least(0), ms, cluster_wide, kUsed,
      "Least time between two assignments."},
     {"group.consumer.min.assignment.interval.ms", int32, "0", at_least(0), ms, read_only, kUsed,

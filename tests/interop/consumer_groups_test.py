@@ -168,22 +168,48 @@ class ConsumerGroups(unittest.TestCase):
         self.all_read(one, two)
         self.share(one, two)
 
-    def test_an_application_moves_to_the_consumer_protocol_and_back(self) -> None:
+    def classic(self, name: str) -> Member:
+        return Member(
+            self, name, "partition.assignment.strategy=cooperative-sticky", protocol="classic"
+        )
+
+    def test_a_group_changes_its_protocol_while_nobody_is_in_it(self) -> None:
         everybody: list[Member] = []
-        for protocol in ("classic", "consumer", "classic"):
+        for number, protocol in enumerate(("classic", "consumer", "classic")):
             self.send(50)
-            everybody.append(
-                Member(self, f"{len(everybody)}", protocol=protocol)
-                if protocol == "consumer"
-                else Member(
-                    self, f"{len(everybody)}", "partition.assignment.strategy=cooperative-sticky",
-                    protocol=protocol,
-                )
-            )  # fmt: skip
+            name = str(number)
+            member = self.classic(name) if protocol == "classic" else Member(self, name)
+            everybody.append(member)
             self.all_read(*everybody)
             wait_for("type of the group", SECONDS, lambda: self.listed()[1] == protocol.upper())
-            everybody[-1].leave()
+            member.leave()
         self.assertEqual(set(self.all_read(*everybody).values()), {1})
+
+    def test_an_application_moves_to_the_consumer_protocol_and_back_without_a_stop(self) -> None:
+        one, two = self.classic("one"), self.classic("two")
+        self.send(100)
+        self.share(one, two)
+        self.assertEqual(self.listed()[1], "CLASSIC")
+        three = Member(self, "three")
+        self.share(one, two, three)
+        self.assertEqual(self.listed()[1], "CONSUMER")
+        self.send(100)
+        one.leave()
+        four = Member(self, "four")
+        self.share(two, three, four)
+        two.leave()
+        self.share(three, four)
+        self.send(100)
+        five = self.classic("five")
+        self.share(three, four, five)
+        three.leave()
+        self.share(four, five)
+        self.send(100)
+        four.die()
+        self.share(five)
+        wait_for("classic group", SECONDS, lambda: self.listed() == ("STABLE", "CLASSIC"))
+        self.send(100)
+        self.all_read(one, two, three, four, five)
 
 
 if __name__ == "__main__":

@@ -19,11 +19,36 @@ void ConsumerGroup::restart_from(const ConsumerGroupState& state, Instant now) {
   next_look_at_topics_ = now;
   std::erase_if(sessions_, [&](const auto& item) { return !state_.has_member(item.first); });
   std::erase_if(revokes_, [&](const auto& item) { return !state_.has_member(item.first); });
+  std::erase_if(joins_due_, [&](const auto& item) { return !state_.has_member(item.first); });
+  std::erase_if(syncs_due_, [&](const auto& item) { return !state_.has_member(item.first); });
   for (const auto& [id, member] : state_.members()) {
-    if (!sessions_.contains(id)) sessions_[id] = now + settings_.session_timeout;
+    if (!sessions_.contains(id)) start_session(id, now);
     arm(sessions_[id]);
     follow(id, now);
   }
+}
+
+void ConsumerGroup::start_session(const std::string& member, Instant now) {
+  auto timeout = settings_.session_timeout;
+  const auto* const subscription = state_.subscription(member);
+  if (subscription != nullptr && subscription->classic_member_metadata) {
+    timeout = std::chrono::milliseconds{subscription->classic_member_metadata->session_timeout_ms};
+  }
+  sessions_[member] = now + timeout;
+  arm(now + timeout);
+}
+
+std::chrono::milliseconds ConsumerGroup::rebalance_timeout_of(const std::string& member) const {
+  const auto* const subscription = state_.subscription(member);
+  return std::chrono::milliseconds{
+      subscription == nullptr ? 1 : std::max(subscription->rebalance_timeout_ms, 1)};
+}
+
+void ConsumerGroup::forget_deadlines(const std::string& member) {
+  sessions_.erase(member);
+  revokes_.erase(member);
+  joins_due_.erase(member);
+  syncs_due_.erase(member);
 }
 
 /// The one way in which the state changes.
@@ -32,20 +57,19 @@ void ConsumerGroup::change(ConsumerChange change, std::vector<ConsumerChange>& o
   out.push_back(std::move(change));
 }
 
-/// The time to give up partitions runs for each epoch that a member has to leave.
+/// The time to give up partitions runs for each epoch that a member has to leave. Classic members
+/// have the time to join again instead.
 void ConsumerGroup::follow(const std::string& member, Instant now) {
   const auto& progress = state_.progress(member);
-  if (progress.state != MemberState::unrevoked_partitions) {
+  if (progress.state != MemberState::unrevoked_partitions || is_classic(member)) {
     revokes_.erase(member);
     return;
   }
   const auto known = revokes_.find(member);
   if (known != revokes_.end() && known->second.epoch == progress.epoch) return;
-  const auto* const subscription = state_.subscription(member);
-  if (subscription == nullptr) return;
-  const std::chrono::milliseconds timeout{std::max(subscription->rebalance_timeout_ms, 1)};
-  revokes_[member] = {now + timeout, progress.epoch};
-  arm(now + timeout);
+  const Instant deadline = now + rebalance_timeout_of(member);
+  revokes_[member] = {deadline, progress.epoch};
+  arm(deadline);
 }
 
 /// Without the epoch, which the caller moves on once for all that it removes.
@@ -56,8 +80,7 @@ void ConsumerGroup::remove_member(const std::string& id, std::vector<ConsumerCha
   change(TargetChange{id, {}}, out);
   change(SubscriptionChange{id, {}}, out);
   drop_unused_regex(regex, out);
-  sessions_.erase(id);
-  revokes_.erase(id);
+  forget_deadlines(id);
 }
 
 void ConsumerGroup::drop_unused_regex(const std::optional<std::string>& regex,
@@ -68,10 +91,16 @@ void ConsumerGroup::drop_unused_regex(const std::optional<std::string>& regex,
 
 std::vector<ConsumerChange> ConsumerGroup::tick(const Moment& at) {
   std::vector<std::string> late;
+  const auto is_over = [&](const auto& deadlines, const std::string& id) {
+    const auto due = deadlines.find(id);
+    return due != deadlines.end() && due->second <= at.now;
+  };
   for (const auto& [id, deadline] : sessions_) {
     const auto revoke = revokes_.find(id);
     const bool holds_up = revoke != revokes_.end() && revoke->second.at <= at.now;
-    if (deadline <= at.now || holds_up) late.push_back(id);
+    if (deadline <= at.now || holds_up || is_over(joins_due_, id) || is_over(syncs_due_, id)) {
+      late.push_back(id);
+    }
   }
   std::vector<ConsumerChange> changes;
   for (const auto& id : late) remove_member(id, changes);
@@ -81,6 +110,8 @@ std::vector<ConsumerChange> ConsumerGroup::tick(const Moment& at) {
   wake_at_ = Instant::max();
   for (const auto& [id, deadline] : sessions_) arm(deadline);
   for (const auto& [id, revoke] : revokes_) arm(revoke.at);
+  for (const auto& [id, deadline] : joins_due_) arm(deadline);
+  for (const auto& [id, deadline] : syncs_due_) arm(deadline);
   return changes;
 }
 
@@ -89,6 +120,8 @@ std::vector<ConsumerChange> ConsumerGroup::erase() {
   for (const auto& each : changes) state_.apply(each);
   sessions_.clear();
   revokes_.clear();
+  joins_due_.clear();
+  syncs_due_.clear();
   return changes;
 }
 
@@ -97,9 +130,10 @@ ErrorCode ConsumerGroup::check_commit(const protocol::OffsetCommitRequest& reque
   const std::int32_t epoch = request.generation_id_or_member_epoch;
   if (epoch < 0 && state_.members().empty()) return ErrorCode::none;
   if (!state_.has_member(request.member_id)) return ErrorCode::unknown_member_id;
-  if (api_version < kMemberEpochFrom) return ErrorCode::unsupported_version;
-  return epoch == state_.progress(request.member_id).epoch ? ErrorCode::none
-                                                           : ErrorCode::stale_member_epoch;
+  const bool classic = is_classic(request.member_id);
+  if (!classic && api_version < kMemberEpochFrom) return ErrorCode::unsupported_version;
+  if (epoch == state_.progress(request.member_id).epoch) return ErrorCode::none;
+  return classic ? ErrorCode::illegal_generation : ErrorCode::stale_member_epoch;
 }
 
 namespace {
@@ -116,6 +150,7 @@ Described::Assignment named(const PartitionSets& sets, const TopicDirectory& top
   return assignment;
 }
 
+constexpr std::int8_t kClassicMember = 0;
 constexpr std::int8_t kConsumerMember = 1;
 
 }  // namespace
@@ -130,17 +165,18 @@ Described describe_consumer_group(const std::string& id, const ConsumerGroupStat
   group.assignment_epoch = state.target_epoch();
   group.assignor_name = preferred_assignor(state, settings);
   for (const auto& [member_id, member] : state.members()) {
-    group.members.push_back({.member_id = member_id,
-                             .instance_id = member.instance_id,
-                             .rack_id = member.rack_id,
-                             .member_epoch = state.progress(member_id).epoch,
-                             .client_id = member.client_id,
-                             .client_host = member.client_host,
-                             .subscribed_topic_names = member.subscribed_topic_names,
-                             .subscribed_topic_regex = member.subscribed_topic_regex,
-                             .assignment = named(state.progress(member_id).assigned, topics),
-                             .target_assignment = named(state.target(member_id), topics),
-                             .member_type = kConsumerMember});
+    group.members.push_back(
+        {.member_id = member_id,
+         .instance_id = member.instance_id,
+         .rack_id = member.rack_id,
+         .member_epoch = state.progress(member_id).epoch,
+         .client_id = member.client_id,
+         .client_host = member.client_host,
+         .subscribed_topic_names = member.subscribed_topic_names,
+         .subscribed_topic_regex = member.subscribed_topic_regex,
+         .assignment = named(state.progress(member_id).assigned, topics),
+         .target_assignment = named(state.target(member_id), topics),
+         .member_type = member.classic_member_metadata ? kClassicMember : kConsumerMember});
   }
   return group;
 }

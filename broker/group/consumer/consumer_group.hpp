@@ -12,6 +12,7 @@
 #include "broker/group/consumer/changes.hpp"
 #include "broker/group/consumer/state.hpp"
 #include "broker/group/types.hpp"
+#include "protocol/base/rng.hpp"
 #include "protocol/messages/consumer_group_describe.hpp"
 #include "protocol/messages/consumer_group_heartbeat.hpp"
 
@@ -22,6 +23,16 @@ namespace millrace::broker {
 struct ConsumerStep {
   std::vector<ConsumerChange> changes;
   protocol::ConsumerGroupHeartbeatResponse response;
+};
+
+/// The same for members of the classic protocol.
+struct ClassicJoinStep {
+  std::vector<ConsumerChange> changes;
+  protocol::JoinGroupResponse response;
+};
+struct ClassicLeaveStep {
+  std::vector<ConsumerChange> changes;
+  std::vector<protocol::LeaveGroupResponse::MemberResponse> members;  // one per identity
 };
 
 /// One group of the consumer protocol (KIP-848): members say in heartbeats what they want and what
@@ -47,6 +58,21 @@ class ConsumerGroup {
   [[nodiscard]] ConsumerStep heartbeat(const protocol::ConsumerGroupHeartbeatRequest& request,
                                        const GroupClient& client, const Moment& at,
                                        const TopicDirectory& topics);
+  /// Members of the classic protocol among the others; an error changes nothing.
+  /// `session_timeout_ms` of the request is within its bounds.
+  [[nodiscard]] ClassicJoinStep classic_join(const protocol::JoinGroupRequest& request,
+                                             const GroupClient& client, const Moment& at,
+                                             const TopicDirectory& topics, Rng& rng);
+  [[nodiscard]] protocol::SyncGroupResponse classic_sync(const protocol::SyncGroupRequest& request,
+                                                         const Moment& at,
+                                                         const TopicDirectory& topics);
+  [[nodiscard]] protocol::ErrorCode classic_heartbeat(const protocol::HeartbeatRequest& request,
+                                                      const Moment& at);
+  [[nodiscard]] ClassicLeaveStep classic_leave(
+      const std::vector<protocol::LeaveGroupRequest::MemberIdentity>& members);
+  /// There are members, and all are of the classic protocol.
+  [[nodiscard]] bool has_only_classic_members() const;
+
   /// Removes members whose session or rebalance time is over.
   [[nodiscard]] std::vector<ConsumerChange> tick(const Moment& at);
   /// What deletes the group; it is empty then.
@@ -82,7 +108,20 @@ class ConsumerGroup {
   void answer(const Request& request, const PartitionSets& had, const Moment& at,
               Response& response) const;
 
+  // classic_members.cpp
+  [[nodiscard]] bool is_classic(std::string_view member) const;
+  [[nodiscard]] bool supports(const protocol::JoinGroupRequest& request) const;
+  [[nodiscard]] protocol::ErrorCode refused(const protocol::JoinGroupRequest& request) const;
+  [[nodiscard]] protocol::ErrorCode check_classic(std::string_view id,
+                                                  const std::optional<std::string>& instance) const;
+  [[nodiscard]] bool should_rejoin(std::string_view id) const;
+  /// A member was told to join again; it has its rebalance timeout for that.
+  void expect_join(const std::string& id, Instant now);
+
   // consumer_group.cpp
+  void forget_deadlines(const std::string& member);
+  void start_session(const std::string& member, Instant now);
+  [[nodiscard]] std::chrono::milliseconds rebalance_timeout_of(const std::string& member) const;
   void change(ConsumerChange change, std::vector<ConsumerChange>& out);
   void remove_member(const std::string& id, std::vector<ConsumerChange>& out);
   void drop_unused_regex(const std::optional<std::string>& regex, std::vector<ConsumerChange>& out);
@@ -93,8 +132,10 @@ class ConsumerGroup {
   /// Replaces a static member that is away by one of another id.
   void replace_member(const std::string& old_id, const std::string& new_id,
                       std::vector<ConsumerChange>& out);
-  /// Writes what the member asked for; whether its subscription is another than before.
-  bool subscribe(const Request& request, const GroupClient& client,
+  /// What the member asks for with this request, on top of what it asked for before.
+  [[nodiscard]] MemberSubscription asked(const Request& request, const GroupClient& client) const;
+  /// Writes what the member asks for; whether its topics are others than before.
+  bool subscribe(const std::string& member, MemberSubscription after,
                  std::vector<ConsumerChange>& out);
   void look_at_topics(bool subscriptions_changed, const Moment& at, const TopicDirectory& topics,
                       std::vector<ConsumerChange>& out);
@@ -110,6 +151,9 @@ class ConsumerGroup {
   ConsumerGroupState state_;
   std::map<std::string, Instant, std::less<>> sessions_;        // of every member
   std::map<std::string, RevokeDeadline, std::less<>> revokes_;  // of those in unrevoked_partitions
+  // Of classic members: until when they must have joined again, and have asked for what they have.
+  std::map<std::string, Instant, std::less<>> joins_due_;
+  std::map<std::string, Instant, std::less<>> syncs_due_;
   std::optional<std::uint64_t> topics_seen_;  // revision of the directory that was last looked at
   Instant next_look_at_topics_;
   Instant wake_at_ = Instant::max();

@@ -104,7 +104,8 @@ std::optional<ConsumerGroup::Refusal> ConsumerGroup::refused(const Request& requ
   const std::string* const holder =
       request.instance_id ? state_.holder_of(*request.instance_id) : nullptr;
   if (request.member_epoch == kJoins) {
-    if (holder != nullptr && *holder != request.member_id &&
+    // A classic member does not say that it goes: whoever comes with its instance id replaces it.
+    if (holder != nullptr && *holder != request.member_id && !is_classic(*holder) &&
         state_.progress(*holder).epoch != kEpochAway) {
       return Refusal{ErrorCode::unreleased_instance_id,
                      "The instance id belongs to member " + *holder + ", which has not left"};
@@ -170,7 +171,7 @@ void ConsumerGroup::stay(const Request& request, const GroupClient& client, cons
       request.instance_id ? state_.holder_of(*request.instance_id) : nullptr;
   if (joins && holder != nullptr && *holder != id) replace_member(*holder, id, out.changes);
 
-  const bool subscriptions_changed = subscribe(request, client, out.changes);
+  const bool subscriptions_changed = subscribe(id, asked(request, client), out.changes);
   look_at_topics(subscriptions_changed, at, topics, out.changes);
   if (state_.epoch() > state_.target_epoch() && !target_due_in(at.wall)) {
     make_target(at, topics, out.changes);
@@ -182,8 +183,9 @@ void ConsumerGroup::stay(const Request& request, const GroupClient& client, cons
   MemberProgress next = reconcile(state_, id, from, state_.target(id), owned_by(request));
   if (next != state_.progress(id)) change(ProgressChange{id, std::move(next)}, out.changes);
 
-  sessions_[id] = at.now + settings_.session_timeout;
-  arm(sessions_[id]);
+  joins_due_.erase(id);
+  syncs_due_.erase(id);
+  start_session(id, at.now);
   follow(id, at.now);
   answer(request, had, at, out.response);
 }

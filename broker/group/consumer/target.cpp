@@ -94,17 +94,14 @@ void ConsumerGroup::replace_member(const std::string& old_id, const std::string&
   change(ProgressChange{gone, {}}, out);
   change(TargetChange{gone, {}}, out);
   change(SubscriptionChange{gone, {}}, out);
-  sessions_.erase(gone);
-  revokes_.erase(gone);
+  forget_deadlines(gone);
   change(SubscriptionChange{new_id, subscription}, out);
   change(TargetChange{new_id, target}, out);
 }
 
-bool ConsumerGroup::subscribe(const Request& request, const GroupClient& client,
-                              std::vector<ConsumerChange>& out) {
+MemberSubscription ConsumerGroup::asked(const Request& request, const GroupClient& client) const {
   const auto* const known = state_.subscription(request.member_id);
-  const MemberSubscription before = known == nullptr ? MemberSubscription{} : *known;
-  MemberSubscription after = before;
+  MemberSubscription after = known == nullptr ? MemberSubscription{} : *known;
   after.client_id = client.client_id;
   after.client_host = client.host;
   if (request.instance_id) after.instance_id = request.instance_id;
@@ -112,16 +109,24 @@ bool ConsumerGroup::subscribe(const Request& request, const GroupClient& client,
   if (request.rebalance_timeout_ms != -1) after.rebalance_timeout_ms = request.rebalance_timeout_ms;
   take_over(request.server_assignor, after.server_assignor);
   take_over(request.subscribed_topic_regex, after.subscribed_topic_regex);
-  if (request.subscribed_topic_names) {
-    after.subscribed_topic_names = in_order(*request.subscribed_topic_names);
-  }
+  if (request.subscribed_topic_names)
+    after.subscribed_topic_names = *request.subscribed_topic_names;
+  after.classic_member_metadata.reset();
+  return after;
+}
+
+bool ConsumerGroup::subscribe(const std::string& member, MemberSubscription after,
+                              std::vector<ConsumerChange>& out) {
+  const auto* const known = state_.subscription(member);
+  const MemberSubscription before = known == nullptr ? MemberSubscription{} : *known;
+  after.subscribed_topic_names = in_order(std::move(after.subscribed_topic_names));
   if (known != nullptr && after == before) return false;
-  change(SubscriptionChange{request.member_id, after}, out);
-  if (before.subscribed_topic_regex != after.subscribed_topic_regex) {
-    drop_unused_regex(before.subscribed_topic_regex, out);
-  }
-  return known == nullptr || before.subscribed_topic_names != after.subscribed_topic_names ||
-         before.subscribed_topic_regex != after.subscribed_topic_regex;
+  const bool other_names = before.subscribed_topic_names != after.subscribed_topic_names;
+  const bool other_regex = before.subscribed_topic_regex != after.subscribed_topic_regex;
+  const bool is_new = known == nullptr;
+  change(SubscriptionChange{member, std::move(after)}, out);
+  if (other_regex) drop_unused_regex(before.subscribed_topic_regex, out);
+  return is_new || other_names || other_regex;
 }
 
 /// Moves the group epoch on when members want something else, or when what they want has changed.

@@ -2,46 +2,30 @@
 #include <catch2/catch.hpp>
 #include <deque>
 
-#include "broker/group/coordinator.hpp"
-#include "tests/broker/group/topics.hpp"
+#include "tests/broker/group/clients.hpp"
 
-/// Honest clients of the consumer protocol on a coordinator whose world is unkind: answers are
-/// lost, processes die, static members move, topics come and grow, writes fail, the broker restarts
-/// from what happens to be in its log. Checked against what must hold whatever happens.
+/// Honest clients of both protocols in one group, on a coordinator whose world is unkind: answers
+/// are lost, processes die, static members move, topics come and grow, writes fail, the broker
+/// restarts from what happens to be in its log. Checked against what must hold whatever happens.
 namespace millrace::broker {
 namespace {
 
-using protocol::ConsumerGroupHeartbeatRequest;
-using protocol::ConsumerGroupHeartbeatResponse;
 using protocol::ErrorCode;
 using std::chrono::milliseconds;
+using Client = GroupMemberClient;
 
 /// Breaks what the checker sees, to prove that it looks.
 enum class Mutant { none, lost_reply, second_reply, second_owner, old_epoch, lost_record, deaf };
 
-constexpr std::string_view kGroup = "g";
-
-/// One process with a consumer. It does what it is told, and has at most one request on its way.
-struct Client {
-  std::string id;
-  std::optional<std::string> instance;
-  std::vector<std::string> topics;
-  std::optional<std::string> regex;
-  bool alive = true;
-  bool leaving = false;
-  std::int32_t epoch = 0;
-  PartitionSets owned;    // what it reads from
-  bool tells_all = true;  // the next heartbeat is a whole one
-  bool subscription_new = false;
-  ReplyToken waiting = 0;  // 0: nothing on its way
-};
+const std::string kGroup = "g";
 
 class ConsumerModel {
  public:
   ConsumerModel(std::uint64_t seed, Mutant mutant) : rng_{seed}, mutant_{mutant} {
     settings_.consumer.assignment_interval = milliseconds{rng_.below(2) * 1'000};
     settings_.consumer.session_timeout = milliseconds{10'000};
-    settings_.offsets_retention = milliseconds{1LL << 40};
+    settings_.initial_rebalance_delay = milliseconds{rng_.below(2) * 500};
+    classic_ = rng_.chance(1, 2) ? Speech::eager : Speech::cooperative;
     if (rng_.chance(1, 2)) std::ranges::reverse(settings_.consumer.assignors);
     topics_.create("t", 5);
     topics_.create("u", 3);
@@ -61,6 +45,8 @@ class ConsumerModel {
   }
   [[nodiscard]] int moves() const { return moves_; }
   [[nodiscard]] int settled() const { return settled_; }
+  /// How often the group settled with members of both protocols.
+  [[nodiscard]] int mixed() const { return mixed_; }
 
  private:
   [[nodiscard]] Moment now() const {
@@ -72,23 +58,23 @@ class ConsumerModel {
   void pass(milliseconds time) {
     elapsed_ += time;
     if (core_->next_deadline() > now().now) return;
-    take(core_->tick(now()));
+    take(core_->tick(now(), topics_));
     expect(core_->next_deadline() > now().now, "a tick leaves nothing due");
   }
+  Client& any() { return clients_[rng_.below(clients_.size())]; }
 
   void step() {
     const auto dice = rng_.below(1'000);
     if (dice < 10 && clients_.size() < 6) {
       start();
     } else if (dice < 700 && !clients_.empty()) {
-      heartbeat(clients_[rng_.below(clients_.size())]);
+      send(any());
     } else if (dice < 703 && !clients_.empty()) {
-      clients_[rng_.below(clients_.size())].alive = false;
+      any().die();
     } else if (dice < 709 && !clients_.empty()) {
-      Client& client = clients_[rng_.below(clients_.size())];
-      client.leaving = client.alive;
+      any().leave();
     } else if (dice < 715 && !clients_.empty()) {
-      subscribe(clients_[rng_.below(clients_.size())]);
+      subscribe(any());
     } else if (dice < 717) {
       change_topics();
     } else if (dice < 990) {
@@ -98,33 +84,33 @@ class ConsumerModel {
     } else if (dice == 999) {
       lose_power();
     }
-    std::erase_if(clients_, [&](const Client& c) { return !c.alive && rng_.chance(1, 50); });
+    std::erase_if(clients_, [&](const Client& c) { return !c.is_alive() && rng_.chance(1, 50); });
   }
 
   void start() {
-    Client client;
-    client.id = "m" + std::to_string(++started_);
+    std::optional<std::string> instance;
     if (rng_.chance(1, 3)) {
-      client.instance = "i" + std::to_string(rng_.below(3));
+      instance = "i" + std::to_string(rng_.below(3));
       // An operator does not start an instance twice.
       for (const auto& other : clients_) {
-        if (other.alive && other.instance == client.instance) return;
+        if (other.is_alive() && other.instance() == instance) return;
       }
     }
-    clients_.push_back(client);
+    const Speech speech = rng_.chance(1, 2) ? Speech::consumer : classic_;
+    clients_.emplace_back("m" + std::to_string(++started_), speech, instance);
     subscribe(clients_.back());
   }
 
   void subscribe(Client& client) {
-    client.topics.clear();
-    client.regex.reset();
+    std::vector<std::string> topics;
+    std::optional<std::string> regex;
     if (rng_.chance(1, 5)) {
-      client.regex = rng_.chance(1, 2) ? "[tu].*" : "t.*";
+      regex = rng_.chance(1, 2) ? "[tu].*" : "t.*";
     } else {
-      if (rng_.chance(4, 5)) client.topics.push_back("t");
-      if (client.topics.empty() || rng_.chance(1, 2)) client.topics.push_back("u");
+      if (rng_.chance(4, 5)) topics.emplace_back("t");
+      if (topics.empty() || rng_.chance(1, 2)) topics.emplace_back("u");
     }
-    client.subscription_new = true;
+    client.subscribe(topics, regex);
   }
 
   void change_topics() {
@@ -139,92 +125,67 @@ class ConsumerModel {
     }
   }
 
-  void heartbeat(Client& client) {
-    if (client.waiting != 0 || !client.alive) return;
-    ConsumerGroupHeartbeatRequest request;
-    request.group_id = kGroup;
-    request.member_id = client.id;
-    request.instance_id = client.instance;
-    request.member_epoch = client.epoch;
-    const bool all = client.epoch == 0 || client.tells_all;
-    if (client.leaving) {
-      if (client.epoch == 0) return void(client.alive = false);
-      request.member_epoch = client.instance && rng_.chance(2, 3) ? -2 : -1;
-      client.owned.clear();
-    } else if (all || client.subscription_new) {
-      request.subscribed_topic_names = client.topics;
-      request.subscribed_topic_regex = client.regex.value_or("");
-    }
-    if (all) request.rebalance_timeout_ms = 4'000;
-    if (all || rng_.chance(1, 2)) {
-      using List = decltype(request.topic_partitions)::value_type;
-      request.topic_partitions = listed<List>(client.owned);
-    }
-    client.subscription_new = false;
-    client.tells_all = false;
-    client.waiting = ++last_token_;
-    requests_[last_token_] = client.id;
-    take(core_->consumer_heartbeat(request, {"c", "/h", 1}, last_token_, now(), topics_, rng_));
+  // Requests -----------------------------------------------------------------------------------
+
+  void send(Client& client) {
+    auto request = client.next(kGroup, topics_, rng_);
+    if (!request) return;
+    const ReplyToken token = ++last_token_;
+    requests_[token] = client.name();
+    std::visit([&](const auto& each) { take(ask(each, token)); }, *request);
+  }
+  GroupOutput ask(const protocol::ConsumerGroupHeartbeatRequest& request, ReplyToken token) {
+    return core_->consumer_heartbeat(request, {"c", "/h", 1}, token, now(), topics_, rng_);
+  }
+  GroupOutput ask(const protocol::JoinGroupRequest& request, ReplyToken token) {
+    return core_->join(request, {"c", "/h", 9}, token, now(), topics_, rng_);
+  }
+  GroupOutput ask(const protocol::SyncGroupRequest& request, ReplyToken token) {
+    return core_->sync(request, token, now(), topics_);
+  }
+  GroupOutput ask(const protocol::HeartbeatRequest& request, ReplyToken token) {
+    return core_->heartbeat(request, token, now());
+  }
+  GroupOutput ask(const protocol::LeaveGroupRequest& request, ReplyToken token) {
+    return core_->leave(request, {"c", "/h", 5}, token, now());
   }
 
-  Client* find(const std::string& id) {
-    const auto found = std::ranges::find(clients_, id, &Client::id);
-    return found == clients_.end() ? nullptr : &*found;
-  }
-
-  void answered(ReplyToken token, ConsumerGroupHeartbeatResponse response) {
+  void answered(ReplyToken token, GroupReply::Response response) {
     const auto request = requests_.find(token);
     if (request == requests_.end()) return expect(false, "no request is answered twice");
-    Client* const client = find(request->second);
+    const auto client = std::ranges::find(clients_, request->second, &Client::name);
     requests_.erase(request);
-    if (client == nullptr || client->waiting != token) return;
-    client->waiting = 0;
-    if (!quiet_ && rng_.chance(1, 20)) return void(client->tells_all = true);  // the answer is lost
-    switch (response.error_code) {
-      case ErrorCode::none:
-        break;
-      case ErrorCode::fenced_member_epoch:
-      case ErrorCode::unknown_member_id:
-      case ErrorCode::group_id_not_found:
-        client->epoch = 0;
-        client->owned.clear();
-        if (client->leaving) client->alive = false;
-        return;
-      case ErrorCode::fenced_instance_id:
-        client->alive = false;
-        return;
-      case ErrorCode::unreleased_instance_id:
-      case ErrorCode::coordinator_not_available:
-      case ErrorCode::not_coordinator:
-        client->tells_all = true;
-        return;
-      default:
-        return expect(false, "no honest client is told " +
-                                 std::string{protocol::to_string(response.error_code)});
-    }
-    if (client->leaving) return void(client->alive = false);
-    if (mutant_ == Mutant::old_epoch && rng_.chance(1, 500)) response.member_epoch = 0;
-    expect(response.member_epoch >= client->epoch && response.member_epoch > 0,
-           "a member's epoch never goes back");
-    client->epoch = response.member_epoch;
-    if (!response.assignment) return;
-    auto assigned = sets_of(response.assignment->topic_partitions);
-    if (mutant_ == Mutant::second_owner && rng_.chance(1, 100)) {
-      for (const auto& other : clients_) assigned = united(assigned, other.owned);
-    }
-    if (assigned != client->owned) ++moves_;
-    client->owned = std::move(assigned);
+    if (client == clients_.end() || !client->is_alive()) return;
+    if (!quiet_ && rng_.chance(1, 20)) return client->answer_lost();
+    break_answer(response);
+    const PartitionSets before = client->owned();
+    const std::string wrong = client->hear(response, topics_);
+    expect(wrong.empty(), wrong);
+    if (client->owned() == before) return;
+    ++moves_;
     check_owners();
+  }
+  void break_answer(GroupReply::Response& response) {
+    auto* const heard = std::get_if<protocol::ConsumerGroupHeartbeatResponse>(&response);
+    if (heard == nullptr || heard->error_code != ErrorCode::none) return;
+    if (mutant_ == Mutant::old_epoch && rng_.chance(1, 500)) heard->member_epoch = 0;
+    if (mutant_ != Mutant::second_owner || !heard->assignment || rng_.chance(9, 10)) return;
+    PartitionSets all = sets_of(heard->assignment->topic_partitions);
+    for (const auto& other : clients_) all = united(all, other.owned());
+    heard->assignment->topic_partitions =
+        listed<decltype(heard->assignment->topic_partitions)>(all);
   }
 
   /// Of those that the group knows as members; who was removed has been told by time.
   void check_owners() {
+    // Among classic members it is the leader who sees to that.
+    if (is_classic()) return;
     std::map<std::pair<TopicId, std::int32_t>, std::string> owners;
     for (const auto& client : clients_) {
-      if (!client.alive || !state_.has_member(client.id)) continue;
-      for (const auto& [topic, partitions] : client.owned) {
+      if (!client.is_alive() || !state_.has_member(client.id())) continue;
+      for (const auto& [topic, partitions] : client.owned()) {
         for (const auto partition : partitions) {
-          const auto [at, fresh] = owners.try_emplace({topic, partition}, client.id);
+          const auto [at, fresh] = owners.try_emplace({topic, partition}, client.name());
           expect(fresh, "no partition is read by two members");
         }
       }
@@ -235,14 +196,12 @@ class ConsumerModel {
 
   void take(GroupOutput out) {
     const bool mutate = rng_.chance(1, 300);
-    if (out.ticket) writes_.push_back({*out.ticket, std::move(out.records)});
+    if (out.ticket) writes_.emplace_back(*out.ticket, std::move(out.records));
     if (mutate && mutant_ == Mutant::lost_reply && !out.replies.empty()) out.replies.pop_back();
     if (mutate && mutant_ == Mutant::second_reply && !out.replies.empty()) {
       out.replies.push_back(out.replies.back());
     }
-    for (auto& reply : out.replies) {
-      answered(reply.token, std::get<ConsumerGroupHeartbeatResponse>(std::move(reply.response)));
-    }
+    for (auto& reply : out.replies) answered(reply.token, std::move(reply.response));
   }
 
   void commit_one() {
@@ -254,7 +213,7 @@ class ConsumerModel {
   }
   /// As a log does: none after the first that is lost.
   void fail_all() {
-    while (!writes_.empty()) {
+    for (auto lost = writes_.size(); lost > 0; --lost) {
       const Ticket ticket = writes_.front().first;
       writes_.pop_front();
       take(core_->failed(ticket, ErrorCode::not_enough_replicas, now()));
@@ -270,16 +229,18 @@ class ConsumerModel {
   }
   void restart() {
     writes_.clear();
-    requests_.clear();
-    for (auto& client : clients_) client.tells_all |= std::exchange(client.waiting, 0) != 0;
+    for (const auto& [token, name] : std::exchange(requests_, {})) {
+      const auto client = std::ranges::find(clients_, name, &Client::name);
+      if (client != clients_.end()) client->answer_lost();
+    }
     core_ = std::make_unique<GroupCoordinator>(settings_);
-    auto compacted = std::make_unique<GroupCoordinator>(settings_);
+    GroupCoordinator compacted{settings_};
     for (const auto& record : log_) replay(*core_, record);
-    for (const auto& [key, value] : latest_) replay(*compacted, {key, value});
+    for (const auto& [key, value] : latest_) replay(compacted, {key, value});
     take(core_->finish_loading(now()));
-    compacted->finish_loading(now());
+    compacted.finish_loading(now());
     expect(
-        core_->describe_consumer(kGroup, topics_) == compacted->describe_consumer(kGroup, topics_),
+        core_->describe_consumer(kGroup, topics_) == compacted.describe_consumer(kGroup, topics_),
         "a compacted log gives the same group");
     check_view();
   }
@@ -299,9 +260,11 @@ class ConsumerModel {
       }
       const auto value = record.value ? std::optional<Bytes>{*record.value} : std::nullopt;
       const auto decoded = decode_record(record.key, value).value();
-      if (const auto* change = std::get_if<ConsumerGroupRecord>(&decoded)) {
-        state_.apply(change->change);
-      }
+      const auto* const change = std::get_if<ConsumerGroupRecord>(&decoded);
+      if (change == nullptr) continue;
+      state_.apply(change->change);
+      const auto* const epoch = std::get_if<EpochChange>(&change->change);
+      if (epoch != nullptr && !epoch->value) epoch_ = 0;  // a later group of this name
     }
     check_state();
   }
@@ -309,14 +272,13 @@ class ConsumerModel {
   /// What holds of the committed state after every batch.
   void check_state() {
     expect(state_.target_epoch() <= state_.epoch(), "the target does not run ahead of the group");
-    expect(state_.empty() || state_.epoch() >= epoch_, "the group's epoch never goes back");
+    expect(state_.epoch() >= epoch_, "the group's epoch never goes back");
     epoch_ = state_.epoch();
     std::map<std::pair<TopicId, std::int32_t>, std::string> owners;
     for (const auto& [id, member] : state_.members()) {
       const auto& progress = state_.progress(id);
       expect(progress.epoch <= state_.target_epoch(), "no member runs ahead of the target");
-      expect(common(progress.assigned, progress.revoking).empty(),
-             "assigned or given up, not both");
+      expect(common(progress.assigned, progress.revoking).empty(), "assigned or given up");
       for (const auto& [topic, partitions] : united(progress.assigned, progress.revoking)) {
         for (const auto partition : partitions) {
           const auto [at, fresh] = owners.try_emplace({topic, partition}, id);
@@ -325,9 +287,12 @@ class ConsumerModel {
       }
     }
   }
+  [[nodiscard]] bool is_classic() const { return !core_->list({}, {"classic"}).empty(); }
   void check_view() {
     const auto group = core_->describe_consumer(kGroup, topics_);
-    if (state_.empty()) return expect(group.error_code != ErrorCode::none, "no group is shown");
+    if (state_.empty() || is_classic()) {
+      return expect(group.error_code != ErrorCode::none, "no such group is shown");
+    }
     expect(group.group_state == state_.phase() && group.group_epoch == state_.epoch() &&
                group.members.size() == state_.members().size(),
            "what is shown is what is committed");
@@ -336,49 +301,65 @@ class ConsumerModel {
   /// The world is kind for a while: the live members reach their target, and all is read.
   void settle() {
     quiet_ = true;
-    for (int round = 0; round < 60 && wrong_.empty(); ++round) {
+    for (int round = 0; round < 80 && wrong_.empty(); ++round) {
       pass(milliseconds{500});
       for (auto& client : clients_) {
-        if (!(mutant_ == Mutant::deaf && &client == &clients_.back())) heartbeat(client);
+        if (!(mutant_ == Mutant::deaf && &client == &clients_.back())) send(client);
       }
       while (!writes_.empty()) commit_one();
     }
     quiet_ = false;
-    std::erase_if(clients_, [](const Client& c) { return !c.alive; });
+    std::erase_if(clients_, [](const Client& c) { return !c.is_alive(); });
     check_view();
     if (clients_.empty() || !wrong_.empty()) return;
     ++settled_;
-    expect(state_.phase() == "Stable", "a group of live members settles");
-    expect(state_.members().size() == clients_.size(), "its members are the live ones");
+    const auto classics = std::ranges::count_if(clients_, &Client::is_classic);
+    mixed_ += classics > 0 && classics < std::ssize(clients_);
+    expect(is_classic() == (classics == std::ssize(clients_)), "the members decide the protocol");
+    expect(core_->list({"Stable"}, {}).size() == 1, "a group of live members settles");
+    if (!is_classic()) {
+      expect(state_.members().size() == clients_.size(), "its members are the live ones");
+      for (const auto& client : clients_) {
+        expect(client.owned() == state_.target(client.id()), "everybody has its target");
+      }
+    }
+    check_all_is_read();
+  }
+
+  void check_all_is_read() {
     std::set<std::string> wanted;
     PartitionSets all;
+    std::size_t readers = 0;
     for (const auto& client : clients_) {
-      expect(client.owned == state_.target(client.id), "everybody has its target");
-      all = united(all, client.owned);
-      wanted.insert(client.topics.begin(), client.topics.end());
+      all = united(all, client.owned());
+      for (const auto& [id, partitions] : client.owned()) readers += partitions.size();
+      wanted.insert(client.topics().begin(), client.topics().end());
       topics_.for_each_public_topic([&](std::string_view name) {
-        const bool matches = client.regex && (name[0] == 't' || client.regex->starts_with("[tu]"));
-        if (matches) wanted.emplace(name);
+        const auto& regex = client.regex();
+        if (regex && (name[0] == 't' || regex->starts_with("[tu]"))) wanted.emplace(name);
       });
     }
     PartitionSets expected;
     for (const auto& name : wanted) {
       const auto shape = topics_.shape_of(name);
-      if (!shape) continue;
-      for (std::int32_t i = 0; i < shape->partitions; ++i) add(expected, shape->id, i);
+      for (std::int32_t i = 0; shape && i < shape->partitions; ++i) add(expected, shape->id, i);
     }
     expect(all == expected, "every partition that somebody wants is read");
+    std::size_t partitions_read = 0;
+    for (const auto& [id, partitions] : all) partitions_read += partitions.size();
+    expect(readers == partitions_read, "and by one member");
   }
 
   GroupSettings settings_;
   SeededRng rng_;
   Mutant mutant_;
+  Speech classic_ = Speech::eager;
   FakeTopics topics_;
   std::unique_ptr<GroupCoordinator> core_;
   milliseconds elapsed_{1};
   std::vector<Client> clients_;
   int started_ = 0;
-  std::map<ReplyToken, std::string> requests_;
+  std::map<ReplyToken, std::string> requests_;  // who waits
   ReplyToken last_token_ = 0;
   bool quiet_ = false;
   std::deque<std::pair<Ticket, std::vector<GroupRecord>>> writes_;  // on their way
@@ -388,6 +369,7 @@ class ConsumerModel {
   std::int32_t epoch_ = 0;
   int moves_ = 0;
   int settled_ = 0;
+  int mixed_ = 0;
   std::string wrong_;
 };
 
@@ -399,6 +381,7 @@ TEST_CASE("consumer group model: what must hold holds in an unkind world",
   CHECK(model.run(12'500) == "");
   CHECK(model.moves() > 100);  // else nothing was tried
   CHECK(model.settled() > 5);
+  CHECK(model.mixed() > 1);
 }
 
 TEST_CASE("consumer group model: the checker notices what is broken",

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "broker/group/consumer/records.hpp"
+#include "broker/group/record_codec.hpp"
+#include "broker/group/subscription.hpp"
+#include "protocol/messages/consumer_protocol.hpp"
 #include "tests/broker/group/script.hpp"
 
 /// How scenarios write down heartbeats of the consumer protocol and what comes of them. Partitions
@@ -24,6 +28,19 @@ inline std::string shown(const PartitionSets& sets, const FakeTopics& topics) {
   return sets.empty() ? "-" : out.str();
 }
 
+/// Back again; the topics exist.
+inline PartitionSets sets_in(const std::string& text, const FakeTopics& topics) {
+  PartitionSets sets;
+  if (text == "-") return sets;
+  for (const auto& each : split(text, ',')) {
+    const auto parts = split(each, ':');
+    for (const auto& partition : split(parts.at(1), '+')) {
+      add(sets, topics.id_of(parts[0]).value(), std::stoi(partition));
+    }
+  }
+  return sets;
+}
+
 /// `hb GROUP member=M epoch=N [topics=t,u] [regex=..] [owned=t:0+1] [instance=] [rack=]
 /// [assignor=]`. Who joins (epoch 0) says to own nothing, and has a rebalance timeout of a minute.
 inline protocol::ConsumerGroupHeartbeatRequest heartbeat_of(const ScriptStep& s,
@@ -40,16 +57,8 @@ inline protocol::ConsumerGroupHeartbeatRequest heartbeat_of(const ScriptStep& s,
   r.server_assignor = s.maybe("assignor");
   const auto owned = s.text("owned", r.member_epoch == 0 ? "-" : "");
   if (owned.empty()) return r;
-  auto& list = r.topic_partitions.emplace();
-  if (owned == "-") return r;
-  for (const auto& each : split(owned, ',')) {
-    const auto parts = split(each, ':');
-    auto& topic = list.emplace_back();
-    topic.topic_id = topics.id_of(parts[0]).value();
-    for (const auto& partition : split(parts.at(1), '+')) {
-      topic.partitions.push_back(std::stoi(partition));
-    }
-  }
+  using List = decltype(r.topic_partitions)::value_type;
+  r.topic_partitions = listed<List>(sets_in(owned, topics));
   return r;
 }
 
@@ -71,7 +80,7 @@ inline std::string shown(const protocol::ConsumerGroupHeartbeatResponse& r,
 
 class ShownChange {
  public:
-  explicit ShownChange(const FakeTopics& topics) : topics_{topics} {}
+  ShownChange(const FakeTopics& topics, MemberNames& names) : topics_{topics}, names_{names} {}
 
   std::string operator()(const EpochChange& c) const {
     if (!c.value) return "epoch deleted";
@@ -79,11 +88,12 @@ class ShownChange {
            (c.value->metadata_hash == 0 ? " topics unknown" : "");
   }
   std::string operator()(const SubscriptionChange& c) const {
-    std::string line = "member " + c.member;
+    std::string line = "member " + names_.name_of(c.member);
     if (!c.value) return line + " deleted";
     for (const auto& topic : c.value->subscribed_topic_names) line += " " + topic;
     if (c.value->subscribed_topic_regex) line += " ~" + *c.value->subscribed_topic_regex;
     if (c.value->instance_id) line += " instance=" + *c.value->instance_id;
+    if (c.value->classic_member_metadata) line += " classic";
     if (c.value->server_assignor) line += " assignor=" + *c.value->server_assignor;
     return line;
   }
@@ -92,10 +102,11 @@ class ShownChange {
                    : "target epoch deleted";
   }
   std::string operator()(const TargetChange& c) const {
-    return "target " + c.member + ' ' + (c.value ? shown(*c.value, topics_) : "deleted");
+    return "target " + names_.name_of(c.member) + ' ' +
+           (c.value ? shown(*c.value, topics_) : "deleted");
   }
   std::string operator()(const ProgressChange& c) const {
-    std::string line = "has " + c.member;
+    std::string line = "has " + names_.name_of(c.member);
     if (!c.value) return line + " deleted";
     line += " epoch " + std::to_string(c.value->epoch) + " " + shown(c.value->assigned, topics_);
     if (!c.value->revoking.empty()) line += " gives up " + shown(c.value->revoking, topics_);
@@ -111,9 +122,46 @@ class ShownChange {
 
  private:
   const FakeTopics& topics_;
+  MemberNames& names_;
 };
 
-inline std::string shown(const protocol::ConsumerGroupDescribeResponse::DescribedGroup& group) {
+inline bool is_printable(const SharedBytes& bytes) {
+  const auto text = as_text(bytes.view());
+  return std::ranges::all_of(text, [](unsigned char c) { return c >= ' '; });
+}
+
+/// What classic members of protocol type "consumer" join with: `topics=t,u [owned=t:0+1]`.
+inline SharedBytes subscription_of(const ScriptStep& s) {
+  protocol::ConsumerProtocolSubscription subscription;
+  subscription.topics = split(s.text("topics"), ',');
+  for (const auto& each : split(s.text("owned"), ',')) {
+    const auto parts = split(each, ':');
+    auto& topic = subscription.owned_partitions.emplace_back();
+    topic.topic = parts[0];
+    for (const auto& partition : split(parts.at(1), '+')) {
+      topic.partitions.push_back(std::stoi(partition));
+    }
+  }
+  return SharedBytes::from(encode_prefixed(std::int16_t{1}, subscription, std::int16_t{1}));
+}
+
+/// Opaque bytes of a JoinGroup: text as it is, a subscription as the topics in it.
+inline std::string opaque(const SharedBytes& bytes) {
+  if (is_printable(bytes)) return std::string{as_text(bytes.view())};
+  std::string topics;
+  const auto subscribed = subscribed_topics(bytes).value();
+  for (const auto& topic : subscribed) topics += '/' + topic;
+  return topics;
+}
+
+/// Opaque bytes of a SyncGroup: text as it is, an assignment as its partitions.
+inline std::string assigned(const SharedBytes& bytes, const FakeTopics& topics) {
+  if (is_printable(bytes)) return std::string{as_text(bytes.view())};
+  return shown(decode_assignment(bytes, topics).value(), topics);
+}
+
+inline std::string shown(const protocol::ConsumerGroupDescribeResponse::DescribedGroup& group,
+                         MemberNames& names) {
   const auto sets = [](const auto& assignment) {
     std::string text;
     for (const auto& topic : assignment.topic_partitions) {
@@ -131,8 +179,9 @@ inline std::string shown(const protocol::ConsumerGroupDescribeResponse::Describe
   out << group.group_state << " epoch=" << group.group_epoch << '/' << group.assignment_epoch << ' '
       << group.assignor_name;
   for (const auto& m : group.members) {
-    out << ' ' << m.member_id << "(epoch " << m.member_epoch << ": " << sets(m.assignment) << " of "
-        << sets(m.target_assignment) << ')';
+    out << ' ' << names.name_of(m.member_id) << (m.member_type == 0 ? "(classic epoch " : "(epoch ")
+        << m.member_epoch << ": " << sets(m.assignment) << " of " << sets(m.target_assignment)
+        << ')';
   }
   return out.str();
 }

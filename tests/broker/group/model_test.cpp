@@ -46,7 +46,7 @@ class ModelRun {
     for (int i = 0; i < steps && wrong_.empty(); ++i) {
       elapsed_ += std::chrono::milliseconds{rng_.below(60)};
       if (core_->next_deadline() <= now().now) {
-        take(core_->tick(now()));
+        take(core_->tick(now(), topics_));
         expect(core_->next_deadline() > now().now, "a tick leaves nothing due");
       }
       step();
@@ -142,7 +142,7 @@ class ModelRun {
       }
     }
     if (rng_.chance(1, 2)) std::ranges::reverse(request.protocols);
-    take(core_->join(request, client, token(group), now(), rng_));
+    take(core_->join(request, client, token(group), now(), topics_, rng_));
   }
 
   void sync(const Todo& todo) {
@@ -153,7 +153,7 @@ class ModelRun {
     for (const auto& member : todo.members) {
       request.assignments.push_back({member, SharedBytes::copy_of(as_bytes("of " + member))});
     }
-    take(core_->sync(request, token(todo.group), now()));
+    take(core_->sync(request, token(todo.group), now(), topics_));
   }
   void do_todo() {
     const auto at = rng_.below(todo_.size());

@@ -112,11 +112,11 @@ TEST_CASE("group offsets: a stable group keeps the offsets of what it subscribes
   join.session_timeout_ms = 10'000;
   join.protocol_type = "consumer";
   join.protocols = {{"range", subscription_to("used")}};
-  const auto joined = core.join(join, {"c", "/h", 3}, 1, start, rng);
+  const auto joined = core.join(join, {"c", "/h", 3}, 1, start, topics, rng);
   const auto member =
       std::get<protocol::JoinGroupResponse>(joined.replies.at(0).response).member_id;
   const auto synced =
-      core.sync({.group_id = "g", .generation_id = 1, .member_id = member}, 2, start);
+      core.sync({.group_id = "g", .generation_id = 1, .member_id = member}, 2, start, topics);
   core.committed(*synced.ticket, start);
   protocol::OffsetCommitRequest commit;
   commit.group_id = "g";
@@ -128,7 +128,8 @@ TEST_CASE("group offsets: a stable group keeps the offsets of what it subscribes
   const auto write = core.offset_commit(commit, {"c", "/h", 9}, 3, start, topics);
   core.committed(*write.ticket, start);
 
-  const auto out = core.tick({start.now + milliseconds{5'000}, start.wall + milliseconds{5'000}});
+  const Moment later{start.now + milliseconds{5'000}, start.wall + milliseconds{5'000}};
+  const auto out = core.tick(later, topics);
   CHECK(out.records == std::vector{encode_offset_tombstone("g", at("left", 0))});
 }
 

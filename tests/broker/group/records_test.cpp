@@ -126,6 +126,16 @@ TEST_CASE("group records: every change of a consumer group is read as it was wri
     REQUIRE(record != nullptr);
     CHECK(record->group == "g");
     CHECK(record->change == change);
+    auto cut = encode_change("g", change);
+    while (cut.value && !cut.value->empty()) {
+      cut.value->pop_back();
+      CHECK(!decode(cut).has_value());
+    }
+    cut = encode_change("g", change);
+    while (cut.key.size() > 2) {  // what is left of the type is another key
+      cut.key.pop_back();
+      CHECK(!decode(cut).has_value());
+    }
   }
 }
 

@@ -4,8 +4,6 @@
 #include <filesystem>
 #include <fstream>
 
-#include "broker/group/subscription.hpp"
-#include "protocol/messages/consumer_protocol.hpp"
 #include "tests/broker/group/consumer_script.hpp"
 #include "tests/broker/group/script.hpp"
 
@@ -51,28 +49,6 @@ class ScriptRun {
     labels_.push_back(s.label);
     return labels_.size() - 1;
   }
-  static SharedBytes subscription_to(std::vector<std::string> topics) {
-    using Codec = protocol::MessageCodec<protocol::ConsumerProtocolSubscription>;
-    protocol::ConsumerProtocolSubscription subscription;
-    subscription.topics = std::move(topics);
-    protocol::Sizer size;
-    size.integer(std::int16_t{1});
-    Codec::measure(size, subscription, 1);
-    protocol::Writer out{size.own()};
-    out.integer(std::int16_t{1});
-    Codec::encode(out, subscription, 1);
-    return SharedBytes::from(std::move(out).finish().flatten());
-  }
-  /// Opaque bytes: text as it is, a subscription as the topics in it.
-  static std::string opaque(const SharedBytes& bytes) {
-    const auto text = as_text(bytes.view());
-    const auto printable = [](unsigned char c) { return c >= ' '; };
-    if (std::ranges::all_of(text, printable)) return std::string{text};
-    std::string topics;
-    const auto subscribed = subscribed_topics(bytes).value();
-    for (const auto& topic : subscribed) topics += '/' + topic;
-    return topics;
-  }
   static std::string code(ErrorCode error) {
     return error == ErrorCode::none ? "ok" : std::string{protocol::to_string(error)};
   }
@@ -93,9 +69,9 @@ class ScriptRun {
         r.protocols.push_back({parts[0], SharedBytes::copy_of(as_bytes(parts.at(1)))});
       }
       if (s.options.contains("topics")) {
-        r.protocols = {{"range", subscription_to(split(s.text("topics"), ','))}};
+        r.protocols = {{"range", subscription_of(s)}};
       }
-      show(core().join(r, client, token(s), now(), rng_));
+      show(core().join(r, client, token(s), now(), topics_, rng_));
     } else if (s.operation == "sync") {
       protocol::SyncGroupRequest r;
       r.group_id = s.word(0);
@@ -109,7 +85,12 @@ class ScriptRun {
         r.assignments.push_back(
             {names_.id_of(parts[0]), SharedBytes::copy_of(as_bytes(parts.at(1)))});
       }
-      show(core().sync(r, token(s), now()));
+      for (const auto& each : split(s.text("give"), ';')) {  // member/t:0+1
+        const auto parts = split(each, '/');
+        const auto sets = sets_in(parts.at(1), topics_);
+        r.assignments.push_back({names_.id_of(parts[0]), encode_assignment(sets, 1, topics_)});
+      }
+      show(core().sync(r, token(s), now(), topics_));
     } else if (s.operation == "heartbeat") {
       protocol::HeartbeatRequest r{s.word(0), s.number("gen", 1), member, s.maybe("instance")};
       show(core().heartbeat(r, token(s), now()));
@@ -201,6 +182,10 @@ class ScriptRun {
   void set(const ScriptStep& s) {
     using std::chrono::milliseconds;
     if (s.options.contains("max_size")) settings_.members_max = s.number("max_size", 0UL);
+    if (s.options.contains("policy")) {
+      settings_.consumer.upgrade = s.text("policy") == "upgrade";
+      settings_.consumer.downgrade = s.text("policy") == "downgrade";
+    }
     if (s.options.contains("members")) settings_.consumer.members_max = s.number("members", 0UL);
     if (s.options.contains("interval")) {
       settings_.consumer.assignment_interval = milliseconds{s.number("interval", 0)};
@@ -227,7 +212,7 @@ class ScriptRun {
           std::chrono::duration_cast<std::chrono::milliseconds>(core().next_deadline() - Instant{});
       elapsed_ = std::max(elapsed_, due);
       const auto passed = std::to_string((elapsed_ - start).count());
-      show(core().tick(now()), "after " + passed + " ms: ");
+      show(core().tick(now(), topics_), "after " + passed + " ms: ");
     }
     elapsed_ = end;
   }
@@ -263,11 +248,11 @@ class ScriptRun {
            << " protocol=" << d.protocol_data;
       for (const auto& m : d.members) {
         line << ' ' << names_.name_of(m.member_id) << '(' << opaque(m.member_metadata) << ','
-             << as_text(m.member_assignment.view()) << ')';
+             << assigned(m.member_assignment, topics_) << ')';
       }
       lines_.push_back(line.str());
     } else if (s.operation == "describe_consumer") {
-      lines_.push_back(shown(core().describe_consumer(s.word(0), topics_)));
+      lines_.push_back(shown(core().describe_consumer(s.word(0), topics_), names_));
     } else if (s.operation == "list") {
       for (const auto& g : core().list(split(s.text("states"), ','), split(s.text("types"), ','))) {
         lines_.push_back(g.group_id + " " + g.group_state + " " + g.group_type +
@@ -313,7 +298,7 @@ class ScriptRun {
       return;
     }
     if (const auto* consumer = std::get_if<ConsumerGroupRecord>(&record)) {
-      out << consumer->group << ' ' << std::visit(ShownChange{topics_}, consumer->change);
+      out << consumer->group << ' ' << std::visit(ShownChange{topics_, names_}, consumer->change);
       return;
     }
     const auto& group = std::get<ClassicGroupRecord>(record);
@@ -326,7 +311,7 @@ class ScriptRun {
         << " protocol=" << group.metadata->protocol.value_or("-")
         << " leader=" << names_.name_of(group.metadata->leader.value_or(""));
     for (const auto& m : group.metadata->members) {
-      out << ' ' << names_.name_of(m.member_id) << ':' << as_text(m.assignment.view());
+      out << ' ' << names_.name_of(m.member_id) << ':' << assigned(m.assignment, topics_);
     }
   }
   void print(std::ostream& out, const protocol::JoinGroupResponse& r) {
@@ -340,9 +325,9 @@ class ScriptRun {
       out << ' ' << names_.name_of(m.member_id) << ':' << opaque(m.metadata);
     }
   }
-  static void print(std::ostream& out, const protocol::SyncGroupResponse& r) {
+  void print(std::ostream& out, const protocol::SyncGroupResponse& r) {
     out << "sync " << code(r.error_code);
-    if (r.error_code == ErrorCode::none) out << " '" << as_text(r.assignment.view()) << '\'';
+    if (r.error_code == ErrorCode::none) out << " '" << assigned(r.assignment, topics_) << '\'';
   }
   void print(std::ostream& out, const protocol::ConsumerGroupHeartbeatResponse& r) {
     out << shown(r, topics_);
