@@ -1,15 +1,16 @@
 // What does a rebalance cost the coordinator, and how long does it take? 100 members join one group
 // of 1,000 partitions, then one dies; in the classic protocol and in the consumer protocol.
 //
-// Time is simulated: an answer takes 1 ms to its client and a write 2 ms to be durable, clients beat
-// every 3 s (classic) or as they are told (consumer), and a session ends after 10 s (classic) or 45 s
-// (consumer): most of the time after a death is that. What is measured is the work: all calls of the
-// coordinator's core, decoding of its own records included. The limit is 50 ms for each line.
+// Time is simulated: an answer takes 1 ms to its client and a write 2 ms to be durable, clients
+// beat every 3 s (classic) or as they are told (consumer), and a session ends after 10 s (classic)
+// or 45 s (consumer): most of the time after a death is that. What is measured is the work: all
+// calls of the coordinator's core, decoding of its own records included. The limit is 50 ms for
+// each line.
 //
-// Estimate: an assignor touches 1,000 partitions and 100 members for each, 1e5 steps of 2 ns, and two
-// targets are made while all join; each member has about six records, 2 us each with their replay:
-// 0.4 ms + 1.2 ms, and as much again for sets of partitions. After a death one target and one record
-// for each: 0.5 ms. In the classic protocol one record has it all: below 1 ms.
+// Estimate: an assignor touches 1,000 partitions and 100 members for each, 1e5 steps of 2 ns, and
+// two targets are made while all join; each member has about six records, 2 us each with their
+// replay: 0.4 ms + 1.2 ms, and as much again for sets of partitions. After a death one target and
+// one record for each: 0.5 ms. In the classic protocol one record has it all: below 1 ms.
 
 #include <chrono>
 #include <cstdio>
