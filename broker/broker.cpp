@@ -53,6 +53,9 @@ std::optional<StartFailure> Broker::prepare_directory() {
   }
   if (!lock) return fail("it could not be locked", lock.error());
   lock_ = std::move(*lock);
+  if (const auto synced = files.sync_all(directory); !synced) {
+    return fail("what an earlier run left could not be made durable", synced.error());
+  }
   node_.log_dir.check();
   auto identity = identify(files, directory, node_.settings.node_id, node_.world.rng);
   if (auto* failure = std::get_if<StartFailure>(&identity)) return std::move(*failure);

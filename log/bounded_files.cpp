@@ -293,6 +293,9 @@ Result<bool> BoundedFiles::exists(const Path& path) {
 Result<void> BoundedFiles::sync_directory(const Path& directory) {
   return inner_.sync_directory(directory);
 }
+Result<void> BoundedFiles::sync_all(const Path& directory) {
+  return inner_.sync_all(directory);
+}
 Result<DiskSpace> BoundedFiles::space(const Path& path) {
   return inner_.space(path);
 }

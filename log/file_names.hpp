@@ -26,6 +26,7 @@ inline constexpr std::string_view kRecoveryPointFile = "recovery-point";
 inline constexpr std::string_view kLogStartFile = "log-start";
 inline constexpr std::string_view kSyncPointFile = "sync-point";
 inline constexpr std::string_view kJournalFloorFile = "journal-floor";
+inline constexpr std::string_view kGapPointFile = "gap-point";
 inline constexpr std::string_view kLeaderEpochFile = "leader-epoch-checkpoint";
 inline constexpr std::string_view kAbortedFile = "aborted-transactions";
 inline constexpr std::string_view kCleanerPointFile = "cleaner-point";

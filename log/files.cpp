@@ -41,6 +41,16 @@ std::shared_ptr<const File> pinned(const std::shared_ptr<File>& file) {
   return pin && *pin ? std::move(*pin) : std::shared_ptr<const File>{file};
 }
 
+Result<std::optional<std::vector<std::byte>>> Files::read_if_there(const Path& path) {
+  using Contents = std::optional<std::vector<std::byte>>;
+  const auto there = exists(path);
+  if (!there) return there.error();
+  if (!*there) return Contents{};
+  auto bytes = read_all(path);
+  if (!bytes) return bytes.error();
+  return Contents{std::move(*bytes)};
+}
+
 Result<std::vector<std::byte>> Files::read_all(const Path& path) {
   const auto file = open(path, OpenMode::read_only);
   if (!file) return file.error();

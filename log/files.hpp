@@ -105,12 +105,19 @@ class Files {
   virtual Result<bool> exists(const Path& path) = 0;
   /// Makes creations, renames and removals in `directory` durable.
   virtual Result<void> sync_directory(const Path& directory) = 0;
+  /// Makes durable whatever was done before to the file system that `directory` is on, by whomever:
+  /// a process that died may have left bytes, names and lengths that only the system's memory has,
+  /// and logs are opened upon what is seen. One call for all of them: a sync of each folder would
+  /// cost a flush of the disk each.
+  virtual Result<void> sync_all(const Path& directory) = 0;
   virtual Result<DiskSpace> space(const Path& path) = 0;
   /// Takes the directory for this process alone. `Errc::directory_in_use` when another has it.
   virtual Result<std::unique_ptr<DirectoryLock>> lock_directory(const Path& directory) = 0;
 
   /// Whole contents of a small file.
   Result<std::vector<std::byte>> read_all(const Path& path);
+  /// The same; nothing when there is no such file.
+  Result<std::optional<std::vector<std::byte>>> read_if_there(const Path& path);
   /// Replaces a small file as one durable step: write beside it, sync, rename, sync the directory.
   Result<void> write_atomically(const Path& path, Bytes contents);
 };

@@ -120,9 +120,10 @@ class PartitionLog {
   /// recovery point is taken as it is, what follows is verified batch by batch. A torn tail is cut.
   /// Other damage goes to `sink`; if acknowledged records may be missing the log is `read_only` and
   /// ends at the damage, and the files are left as they are. Missing or stale indexes and producer
-  /// snapshots are rebuilt. What `journal` has for this log and the segments lack is appended and
-  /// synced. Blocks; may run on a pool thread before the owner takes the log. Fails when the file
-  /// system does.
+  /// snapshots are rebuilt. After the death of a process `files.sync_all` comes first, once for all
+  /// logs: what a log is recovered from counts as durable. What `journal` has for this log and the
+  /// segments lack is appended and synced. Blocks; may run on a pool thread before the owner takes
+  /// the log. Fails when the file system does.
   static Result<OpenedLog> open(Files& files, Path dir, LogConfig config, Timestamp now,
                                 DamageSink& sink, std::span<const JournalRun> journal = {});
   ~PartitionLog();
@@ -338,17 +339,19 @@ class PartitionLog {
   /// The segment with the largest base at or below `offset`, or the first one.
   [[nodiscard]] std::size_t segment_of(Offset offset) const;
 
+  [[nodiscard]] std::vector<RecoveryPoint::SegmentTime> times_of(std::size_t count) const;
   void supersede_work();
   Result<void> leave_journal();
   Result<RecoveryPoint> find_cut(Segment& segment, Offset end) const;
-  Result<void> save_sync_point(Offset offset);
+  Result<void> save_gap_point(Offset offset);
   Result<void> lower_points(const RecoveryPoint& to);
   Result<void> settle_compaction(Offset end);
   [[nodiscard]] std::vector<SegmentFacts> compactable();
   void roll_if_overdue(Timestamp now);
   Result<void> swap_segments(CompactionWork& work);
+  Result<void> cut_readers_off(std::size_t first);
   Result<void> remove_files_behind(Offset last_base);
-  Result<void> sync_all_dirty();
+  Result<void> sync_all_dirty(Offset end);
   Result<void> restore_segment(Segment& segment, const RecoveryPoint& cut);
   Result<void> truncate_segment(Segment& segment, const RecoveryPoint& cut);
   Result<void> cut_unwritten();
@@ -380,7 +383,7 @@ class PartitionLog {
   std::optional<JournalPosition> journal_mark_;  // newest entry of this log
   RecoveryPoint recovery_point_;
   bool has_gaps_ = false;  // batches were appended with gaps somewhere in this log's life
-  // Behind the newest of the gaps that are not synced, or that no durable sync point lies behind.
+  // Behind the newest of the gaps that are not synced.
   std::optional<Offset> unsynced_gap_;
 
   std::vector<std::unique_ptr<Segment>> segments_;  // by base offset, never empty, last is active
@@ -411,8 +414,8 @@ class PartitionLog {
   bool retention_out_ = false;
 
   Offset first_dirty_;
-  bool compacted_ =
-      false;  // a pass may have left gaps below the recovery point, and a file says so
+  bool compacted_ = false;  // a pass may have left gaps, and a file says so
+  Offset gaps_below_;       // all of those; and below the recovery point they are
   std::shared_ptr<CompactionFence> compaction_fence_;
   bool compaction_out_ = false;
   bool swap_left_ = false;  // a swap list is in the folder that recovery could not carry out

@@ -79,7 +79,8 @@ std::unique_ptr<CompactionWork> PartitionLog::take_compaction(const CompactionRe
   work->generation_ = compaction_fence_->generation;
   work->plan_ = plan;
   work->map_end_ = plan.end;
-  work->must_mark_gaps_ = !compacted_;
+  work->must_mark_gaps_ = !compacted_ || plan.end > gaps_below_;
+  work->gaps_below_ = std::max(gaps_below_, plan.end);
   const auto facts = compactable();
   for (std::size_t i = 0; i < plan.segments; ++i)
     work->sources_.push_back({facts[i], segments_[i]->log_file()});
@@ -126,6 +127,7 @@ Result<void> PartitionLog::swap_segments(CompactionWork& work) {
   ENSURE(first != segments_.end());
   const auto last = first + static_cast<std::ptrdiff_t>(work.group_.size());
   compacted_ = true;
+  gaps_below_ = work.gaps_below_;
   snapshots_.forget_below(work.plan_.end);
   for (auto source = first; source != last; ++source) {
     for (const auto suffix : kSegmentSuffixes) {
@@ -173,12 +175,14 @@ Result<void> PartitionLog::settle_compaction(Offset end) {
     swap_left_ = false;
   }
   // A pass that is out may have moved the point on disk already.
-  if (first_dirty_ <= end && !compaction_out_) return {};
+  if (first_dirty_ <= end && gaps_below_ <= end && !compaction_out_) return {};
   const Offset point = std::min(first_dirty_, end);
+  const Offset gaps_below = std::min(gaps_below_, end);
   const auto saved =
-      files_.write_atomically(dir_ / kCleanerPointFile, CleanerPoint{point}.encode());
+      files_.write_atomically(dir_ / kCleanerPointFile, CleanerPoint{point, gaps_below}.encode());
   if (!saved) return saved;
   first_dirty_ = point;
+  gaps_below_ = gaps_below;
   compacted_ = true;
   return {};
 }

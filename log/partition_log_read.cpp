@@ -65,19 +65,22 @@ TimeLookup PartitionLog::plan_find_by_time(Timestamp time, Offset limit) const {
       const auto& entries = segment->times().memory();
       const auto behind = std::ranges::upper_bound(entries, time.value, {}, &TimeEntry::timestamp);
       if (behind != entries.begin()) {
-        const Offset found = segment->base() + OffsetDelta{std::prev(behind)->relative_offset};
-        stretch.target = std::max(stretch.target, found);
+        const TimeEntry& entry = *std::prev(behind);
+        stretch.entry = TimestampOffset{segment->base() + OffsetDelta{entry.relative_offset},
+                                        Timestamp{entry.timestamp}, std::nullopt};
+        stretch.entry_start = segment->start_for_offset(files_, stretch.entry->offset);
       } else if (!segment->times().all_in_memory()) {
         if (const auto file = segment->open_time_index(files_, OpenMode::read_write)) {
           stretch.time_index = pinned(*file);
           stretch.time_index_entries = segment->times().in_file();
         }
       }
+      stretch.start = segment->start_for_offset(files_, stretch.target);
       // Behind a time entry from the file comes an offset that only the file can look up.
-      if (!stretch.time_index || segment->offsets().all_in_memory())
-        stretch.start = segment->start_for_offset(files_, stretch.target);
-      else if (const auto file = segment->open_index(files_, OpenMode::read_write))
-        stretch.start = {.index = pinned(*file), .index_entries = segment->offsets().in_file()};
+      if (stretch.time_index && !segment->offsets().all_in_memory())
+        if (const auto file = segment->open_index(files_, OpenMode::read_write))
+          stretch.entry_start = {.index = pinned(*file),
+                                 .index_entries = segment->offsets().in_file()};
     }
     lookup.stretches_.push_back(std::move(stretch));
     // Its newest record is the answer if no other is; whatever follows is later.
@@ -117,13 +120,15 @@ TimeLookup PartitionLog::plan_max_timestamp(Offset limit) const {
       // Every record before an entry's batch is older than that batch, so the scan may begin there;
       // but only at the entry before the last below the limit, for the last batch may reach over
       // it.
-      Offset last = stretch.target;
+      std::optional<TimestampOffset> last;
       for (const TimeEntry& entry : segment->times().memory()) {
         const Offset batch = segment->base() + OffsetDelta{entry.relative_offset};
         if (batch >= lookup.limit_) break;
-        stretch.target = last;
-        last = std::max(last, batch);
+        stretch.entry = last;
+        last = TimestampOffset{batch, Timestamp{entry.timestamp}, std::nullopt};
       }
+      if (stretch.entry)
+        stretch.entry_start = segment->start_for_offset(files_, stretch.entry->offset);
     }
     stretch.start = segment->start_for_offset(files_, stretch.target);
     lookup.stretches_.push_back(std::move(stretch));

@@ -122,10 +122,13 @@ Result<void> PartitionLog::advance_log_start(Offset start) {
   if (const auto ready = ready_to_append(); !ready) return ready.error();
   if (start <= log_start_) return {};
   if (start > log_end_) return Errc::offset_out_of_range;
+  // What is not written may yet be taken back for want of space, and the log must not end below its
+  // start.
+  if (start > written_end_)
+    if (const auto written = write(); !written) return written.error();
   if (start > files_synced_end_ && journal_mark_) {
     // A start may lie inside a batch, and must not come before the batch does.
-    if (const auto written = write(); !written) return written.error();
-    if (const auto synced = sync_all_dirty(); !synced) return fail(synced.error());
+    if (const auto synced = sync_all_dirty(written_end_); !synced) return fail(synced.error());
   }
   if (const auto saved = save_log_start(start, has_gaps_); !saved)
     return fail_unless_full(saved.error());

@@ -6,6 +6,7 @@
 #include "log/file_names.hpp"
 #include "log/partition_log.hpp"
 #include "log/segment.hpp"
+#include "log/segment_restore.hpp"
 #include "log/tail_cache.hpp"
 
 namespace millrace::log {
@@ -57,11 +58,13 @@ Result<void> PartitionLog::cut_unwritten() {
     if (const auto cut = segment.log_file()->truncate(bytes); !cut) return cut.error();
     if (const auto synced = segment.log_file()->sync(); !synced) return synced.error();
   }
-  if (bytes == 0) {
-    segment.rewind();
-  } else if (const auto restored = restore_segment(segment, {end, segment.base(), bytes});
-             !restored) {
-    return restored.error();
+  segment.rewind();
+  if (bytes > 0) {
+    // Read through, rare as it is: what its time index has lost meanwhile nobody else knows.
+    const TrustedPart written{.bytes = bytes, .end = end, .exact = true, .active = true};
+    const auto restored = restore_from_headers(segment, written, config_.index_interval_bytes);
+    if (!restored) return restored.error();
+    if (!*restored) return Errc::corrupt_file;
   }
   std::erase_if(roll_snapshots_, [&](const auto& item) { return item.first > end; });
   epochs_.truncate_to(end);

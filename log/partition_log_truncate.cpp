@@ -44,7 +44,7 @@ Result<void> PartitionLog::restart_at(Offset start) {
 /// start must not bring back what is about to be cut off.
 Result<void> PartitionLog::leave_journal() {
   if (!journal_mark_) return {};
-  if (const auto synced = sync_all_dirty(); !synced) return synced.error();
+  if (const auto synced = sync_all_dirty(written_end_); !synced) return synced.error();
   const auto saved =
       files_.write_atomically(dir_ / kJournalFloorFile, JournalFloor{*journal_mark_}.encode());
   if (!saved) return saved.error();
@@ -84,11 +84,9 @@ Result<RecoveryPoint> PartitionLog::find_cut(Segment& segment, Offset end) const
   return cut;
 }
 
-Result<void> PartitionLog::save_sync_point(Offset offset) {
-  const auto point = SyncPoint{offset}.encode();
-  const std::array pieces{Bytes{point}};
-  if (const auto written = sync_point_->write_at(pieces, 0); !written) return written.error();
-  return sync_point_->sync();
+Result<void> PartitionLog::save_gap_point(Offset offset) {
+  if (!has_gaps_) return {};
+  return files_.write_atomically(dir_ / kGapPointFile, GapPoint{offset}.encode());
 }
 
 Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
@@ -98,14 +96,29 @@ Result<void> PartitionLog::lower_points(const RecoveryPoint& to) {
   if (retention_out_)
     if (const auto saved = save_log_start(log_start_, has_gaps_); !saved) return saved.error();
   // Lowered, never raised: what is not synced yet must not be promised on the way.
-  const auto noted = save_sync_point(std::min(to.offset, files_synced_end_));
-  if (!noted) return noted.error();
-  if (recovery_point_.offset <= to.offset && !point_may_be_ahead_) return {};
-  // Never past the point that is known: up to there snapshots and leader epochs are on disk.
-  if (recovery_point_.offset > to.offset) recovery_point_ = to;
+  const Offset low = std::min(to.offset, files_synced_end_);
+  const auto point = SyncPoint{low}.encode();
+  const std::array pieces{Bytes{point}};
+  if (const auto written = sync_point_->write_at(pieces, 0); !written) return written.error();
+  if (const auto synced = sync_point_->sync(); !synced) return synced.error();
+  if (const auto saved = save_gap_point(low); !saved) return saved.error();
+  // Never past the point that is known: up to there snapshots and leader epochs are on disk. It may
+  // be at the same offset, in a segment that goes.
+  const bool goes =
+      recovery_point_.offset > to.offset || recovery_point_.segment_base > to.segment_base;
+  if (!goes && !point_may_be_ahead_) return {};
+  if (goes) recovery_point_ = to;
   const auto saved = files_.write_atomically(dir_ / kRecoveryPointFile, recovery_point_.encode());
   if (!saved) return saved.error();
   point_may_be_ahead_ = false;
+  return {};
+}
+
+/// Readers may have located batches in segments that are about to go, and must not send them then.
+Result<void> PartitionLog::cut_readers_off(std::size_t first) {
+  for (std::size_t i = segments_.size(); i-- > first;)
+    if (const auto& file = segments_[i]->log_file(); file != nullptr)
+      if (const auto cut = file->truncate(0); !cut) return cut.error();
   return {};
 }
 
@@ -122,11 +135,21 @@ Result<void> PartitionLog::remove_files_behind(Offset last_base) {
   return {};
 }
 
-Result<void> PartitionLog::sync_all_dirty() {
+/// Makes the log durable up to `end`, where it ends.
+Result<void> PartitionLog::sync_all_dirty(Offset end) {
   for (const auto* const list : {&syncing_, &dirty_})
     for (const auto& file : *list)
       if (const auto synced = file->sync(); !synced) return synced.error();
-  return files_.sync_directory(dir_);
+  if (const auto synced = files_.sync_directory(dir_); !synced) return synced.error();
+  {
+    const std::scoped_lock lock{fence_->sync_mutex};
+    if (fence_->sync_failed) return Errc::failed;
+  }
+  if (const auto saved = save_gap_point(end); !saved) return saved.error();
+  const auto point = SyncPoint{end}.encode();
+  const std::array pieces{Bytes{point}};
+  (void)sync_point_->write_at(pieces, 0);  // as behind any sync
+  return {};
 }
 
 /// What is known of a segment whose file was cut at `cut`: the index files are cut with it, or
@@ -168,11 +191,18 @@ Result<void> PartitionLog::truncate_at(Offset end) {
   if (const auto left = leave_journal(); !left) return left.error();
   if (end < log_start_ || end <= segments_.front()->base()) return empty_at(end);
   std::size_t index = segment_of(Offset{end.value - 1});
-  const auto cut = find_cut(*segments_[index], end);
+  auto cut = find_cut(*segments_[index], end);
   if (!cut) return cut.error();
+  if (cut->position == 0 && index > 0) {
+    // Nothing of that segment stays, and offsets between the two were skipped, if any.
+    const Segment& before = *segments_[--index];
+    cut = RecoveryPoint{before.next(), before.base(), before.size_bytes()};
+  }
   if (cut->offset < log_start_) return empty_at(cut->offset);
+  cut->times = times_of(cut->position == segments_[index]->size_bytes() ? index + 1 : index);
   if (const auto lowered = lower_points(*cut); !lowered) return lowered.error();
   if (const auto forgotten = cut_aborted(cut->offset); !forgotten) return forgotten.error();
+  if (const auto cut_off = cut_readers_off(index + 1); !cut_off) return cut_off.error();
   if (const auto removed = remove_files_behind(segments_[index]->base()); !removed)
     return removed.error();
   segments_.resize(index + 1);
@@ -180,16 +210,17 @@ Result<void> PartitionLog::truncate_at(Offset end) {
   if (!truncated) return truncated.error();
   const auto forgotten = snapshots_.remove_behind(files_, cut->offset);
   if (!forgotten) return forgotten.error();
-  if (const auto synced = sync_all_dirty(); !synced) return synced.error();
-  // There may be gaps among what was just synced.
-  if (has_gaps_)
-    if (const auto noted = save_sync_point(cut->offset); !noted) return noted.error();
+  if (const auto synced = sync_all_dirty(cut->offset); !synced) return synced.error();
+  // A log that was read-only for damage may have lost its start, which recovery left alone.
+  if (state_ == LogState::read_only)
+    if (const auto saved = save_log_start(log_start_, has_gaps_); !saved) return saved.error();
   cache_->truncate_to(cut->offset);
   std::erase_if(roll_snapshots_, [&](const auto& item) { return item.first > cut->offset; });
   epochs_.truncate_to(cut->offset);
   const auto rebuilt = rebuild_producers(cut->offset);
   if (!rebuilt) return rebuilt.error();
   settle_at(cut->offset);
+  rolled_ = true;  // the next start wants a snapshot of the producers there
   return {};
 }
 
@@ -199,6 +230,7 @@ Result<void> PartitionLog::empty_at(Offset start) {
   const Offset low = std::min({start, log_start_, segments_.front()->base()});
   if (const auto lowered = lower_points({low, low, 0}); !lowered) return lowered.error();
   if (const auto forgotten = cut_aborted(low); !forgotten) return forgotten.error();
+  if (const auto cut_off = cut_readers_off(0); !cut_off) return cut_off.error();
   if (const auto removed = remove_files_behind(Offset{-1}); !removed) return removed.error();
   if (const auto forgotten = snapshots_.remove_behind(files_, Offset{-1}); !forgotten)
     return forgotten.error();

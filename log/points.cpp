@@ -1,16 +1,21 @@
 #include "log/points.hpp"
 
+#include <algorithm>
+
 #include "log/small_file.hpp"
 
 namespace millrace::log {
 namespace {
 
-constexpr std::uint32_t kRecoveryPointTag = 0x4d525031;  // "MRP1"
+constexpr std::uint32_t kRecoveryPointTag = 0x4d525032;  // "MRP2"
 constexpr std::uint32_t kLogStartTag = 0x4d4c5331;       // "MLS1"
 constexpr std::uint32_t kSyncPointTag = 0x4d535031;      // "MSP1"
-constexpr std::uint32_t kCleanerPointTag = 0x4d435031;   // "MCP1"
+constexpr std::uint32_t kCleanerPointTag = 0x4d435032;   // "MCP2"
 constexpr std::uint32_t kSwapListTag = 0x4d435331;       // "MCS1"
 constexpr std::uint32_t kJournalFloorTag = 0x4d4a4631;   // "MJF1"
+constexpr std::uint32_t kGapPointTag = 0x4d475031;       // "MGP1"
+
+constexpr std::size_t kSegmentTimeBytes = 32;
 
 }  // namespace
 
@@ -19,16 +24,37 @@ std::vector<std::byte> RecoveryPoint::encode() const {
   file.put(offset.value);
   file.put(segment_base.value);
   file.put(position);
+  file.put(static_cast<std::uint32_t>(times.size()));
+  for (const SegmentTime& time : times) {
+    file.put(time.base.value);
+    file.put(time.bytes);
+    file.put(time.newest.value);
+    file.put(time.newest_batch.value);
+  }
   return std::move(file).finish();
+}
+
+const RecoveryPoint::SegmentTime* RecoveryPoint::time_of(Offset base, std::uint64_t bytes) const {
+  const auto found = std::ranges::find(times, base, &SegmentTime::base);
+  return found != times.end() && found->bytes == bytes ? &*found : nullptr;
 }
 
 Result<RecoveryPoint> RecoveryPoint::decode(Bytes file) {
   auto reader = SmallFileReader::open(file, kRecoveryPointTag);
   if (!reader) return reader.error();
   RecoveryPoint point;
+  std::uint32_t count = 0;
   if (!reader->take(point.offset.value) || !reader->take(point.segment_base.value) ||
-      !reader->take(point.position) || reader->left() != 0)
+      !reader->take(point.position) || !reader->take(count) ||
+      reader->left() != count * kSegmentTimeBytes)
     return Errc::corrupt_file;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    SegmentTime time;
+    if (!reader->take(time.base.value) || !reader->take(time.bytes) ||
+        !reader->take(time.newest.value) || !reader->take(time.newest_batch.value))
+      return Errc::corrupt_file;
+    point.times.push_back(time);
+  }
   return point;
 }
 
@@ -67,6 +93,7 @@ Result<SyncPoint> SyncPoint::decode(Bytes file) {
 std::vector<std::byte> CleanerPoint::encode() const {
   SmallFileWriter file{kCleanerPointTag};
   file.put(first_dirty.value);
+  file.put(gaps_below.value);
   return std::move(file).finish();
 }
 
@@ -74,7 +101,9 @@ Result<CleanerPoint> CleanerPoint::decode(Bytes file) {
   auto reader = SmallFileReader::open(file, kCleanerPointTag);
   if (!reader) return reader.error();
   CleanerPoint point;
-  if (!reader->take(point.first_dirty.value) || reader->left() != 0) return Errc::corrupt_file;
+  if (!reader->take(point.first_dirty.value) || !reader->take(point.gaps_below.value) ||
+      reader->left() != 0)
+    return Errc::corrupt_file;
   return point;
 }
 
@@ -123,6 +152,20 @@ Result<JournalFloor> JournalFloor::decode(Bytes file) {
       !reader->take(floor.at.index) || reader->left() != 0)
     return Errc::corrupt_file;
   return floor;
+}
+
+std::vector<std::byte> GapPoint::encode() const {
+  SmallFileWriter file{kGapPointTag};
+  file.put(offset.value);
+  return std::move(file).finish();
+}
+
+Result<GapPoint> GapPoint::decode(Bytes file) {
+  auto reader = SmallFileReader::open(file, kGapPointTag);
+  if (!reader) return reader.error();
+  GapPoint point;
+  if (!reader->take(point.offset.value) || reader->left() != 0) return Errc::corrupt_file;
+  return point;
 }
 
 }  // namespace millrace::log

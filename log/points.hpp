@@ -11,9 +11,12 @@
 // The small files that say where a log stands; the frame is that of small_file.hpp, integers
 // are big-endian.
 //
-//   recovery-point   offset int64, segment base int64, position int64
+//   recovery-point   offset int64, segment base int64, position int64, count uint32, then per
+//                    segment below it: base int64, bytes uint64, largest timestamp int64 (-1 none),
+//                    base offset int64 of the first batch that has it
 //       The log below `offset`, which is byte `position` of that segment, is durable and was
-//       verified, its index entries are in the files and a producer snapshot was taken there.
+//       verified, its index entries are in the files and a producer snapshot was taken there. The
+//       times are those of the segments' parts below it: an index may have lost its last entries.
 //       Replaced atomically, after syncs. Missing or damaged: everything is scanned.
 //   log-start        start int64, has gaps uint8
 //       First readable offset; whether batches were ever appended with gaps. Replaced atomically.
@@ -22,11 +25,14 @@
 //       synced itself: after the death of the process it is exact, after a power failure it may be
 //       old. What is missing below it was acknowledged. Missing or damaged: the recovery point
 //       counts.
-//   cleaner-point    first dirty offset int64
-//       Below it the log was compacted: no key twice, nothing of aborted transactions. Replaced
-//       atomically when a pass is through, and lowered before a truncation. That the file is there
-//       says that offsets may have gaps, though only below the recovery point. Missing: nothing was
-//       compacted; damaged: likewise.
+//   gap-point        offset int64
+//       Offsets below it were skipped on purpose, and durably so; a gap further on is what a crash
+//       left. Replaced atomically before a sync that covers a gap counts, and by truncations.
+//   cleaner-point    first dirty offset int64, gaps below int64
+//       Below the first it was compacted: no key twice, nothing of aborted transactions. Below the
+//       second offsets may have gaps, which are durable then. Replaced atomically before the first
+//       swap of a pass and when it is through, and lowered before a truncation. Missing: nothing
+//       was compacted; damaged: likewise, but for the gaps.
 //   compaction-swap  output count uint32, then base int64, log bytes uint64 each,
 //                    source count uint32, then base int64 each
 //       The decision that the outputs, complete and durable under their `.cleaned` names, take the
@@ -38,9 +44,20 @@ namespace millrace::log {
 
 struct RecoveryPoint {
   friend bool operator==(const RecoveryPoint&, const RecoveryPoint&) = default;
+  struct SegmentTime {
+    friend bool operator==(const SegmentTime&, const SegmentTime&) = default;
+    Offset base;
+    std::uint64_t bytes = 0;
+    Timestamp newest{-1};
+    Offset newest_batch;
+  };
   Offset offset;
   Offset segment_base;
   std::uint64_t position = 0;
+  std::vector<SegmentTime> times = {};
+
+  /// What is known of the segment when so many bytes of it are taken; null: nothing.
+  [[nodiscard]] const SegmentTime* time_of(Offset base, std::uint64_t bytes) const;
 
   [[nodiscard]] std::vector<std::byte> encode() const;
   [[nodiscard]] static Result<RecoveryPoint> decode(Bytes file);
@@ -66,6 +83,7 @@ struct SyncPoint {
 struct CleanerPoint {
   friend bool operator==(const CleanerPoint&, const CleanerPoint&) = default;
   Offset first_dirty;
+  Offset gaps_below;
 
   [[nodiscard]] std::vector<std::byte> encode() const;
   [[nodiscard]] static Result<CleanerPoint> decode(Bytes file);
@@ -91,6 +109,14 @@ struct JournalFloor {
 
   [[nodiscard]] std::vector<std::byte> encode() const;
   [[nodiscard]] static Result<JournalFloor> decode(Bytes file);
+};
+
+struct GapPoint {
+  friend bool operator==(const GapPoint&, const GapPoint&) = default;
+  Offset offset;
+
+  [[nodiscard]] std::vector<std::byte> encode() const;
+  [[nodiscard]] static Result<GapPoint> decode(Bytes file);
 };
 
 }  // namespace millrace::log

@@ -320,6 +320,13 @@ Result<void> PosixFiles::sync_directory(const Path& directory) {
   return {};
 }
 
+Result<void> PosixFiles::sync_all(const Path& directory) {
+  const auto fd = open_descriptor(directory, O_RDONLY | O_DIRECTORY);
+  if (!fd) return fd.error();
+  if (retried([&] { return ::syncfs(fd->get()); }) != 0) return last_error();
+  return {};
+}
+
 Result<DiskSpace> PosixFiles::space(const Path& path) {
   struct statvfs status{};
   if (retried([&] { return ::statvfs(path.c_str(), &status); }) != 0) return last_error();

@@ -18,6 +18,7 @@ class PosixFiles final : public Files {
   Result<std::vector<DirectoryEntry>> list(const Path& directory) override;
   Result<bool> exists(const Path& path) override;
   Result<void> sync_directory(const Path& directory) override;
+  Result<void> sync_all(const Path& directory) override;
   Result<DiskSpace> space(const Path& path) override;
   /// By `flock` on the file `.lock` in the directory, which stays there.
   Result<std::unique_ptr<DirectoryLock>> lock_directory(const Path& directory) override;

@@ -84,7 +84,8 @@ ProducerVerdict ProducerState::check(const BatchView& batch, Timestamp now,
 
   if (epoch == entry->epoch) {
     const auto last = *batch.last_sequence();
-    for (std::size_t i = 0; i < entry->batch_count; ++i) {
+    // Newest first: one that was forgotten, but not removed yet, begins at sequence 0 once more.
+    for (std::size_t i = entry->batch_count; i-- > 0;) {
       const ProducerBatch& known = entry->batches[i];
       if (known.last_sequence == last && known.base_sequence() == *first)
         return ProducerDuplicate{known.base_offset(), known.last_offset, known.timestamp};
@@ -133,8 +134,14 @@ void ProducerState::apply(const BatchView& batch, Timestamp now) {
   entry.last_seen = std::max(entry.last_seen, now);
   enter_epoch(entry, batch.producer_epoch().value_or(ProducerEpoch{-1}));
   if (batch.is_control()) return apply_marker(batch, entry);
-  if (const auto last = batch.last_sequence())
+  if (const auto last = batch.last_sequence()) {
+    // What does not follow begins anew (it was forgotten, and so were its sequences): an older
+    // batch with the same sequences is none of its repetitions.
+    const ProducerBatch* const newest = entry.newest();
+    if (newest != nullptr && batch.base_sequence() != newest->last_sequence.plus(1))
+      entry.batch_count = 0;
     remember(entry, {*last, batch.last_offset(), batch.last_offset_delta(), batch.max_timestamp()});
+  }
   if (batch.is_transactional() && !entry.transaction_start) {
     entry.transaction_start = batch.base_offset();
     open_.insert(batch.base_offset());

@@ -119,9 +119,11 @@ class TimeLookup {
     std::shared_ptr<const File> file;
     std::uint64_t end = 0;                   // bytes of the file that hold written batches
     Offset target;                           // the scan begins with the batch that holds this,
-    ScanStart start;                         // found like this,
-    std::shared_ptr<const File> time_index;  // or, if set, at an entry of this file
+    ScanStart start;                         // found like this;
+    std::shared_ptr<const File> time_index;  // or where an entry of this file says,
     std::uint64_t time_index_entries = 0;
+    std::optional<TimestampOffset> entry;  // or this one from memory,
+    ScanStart entry_start;                 // found like this, if the entry is true
     // The newest record and its batch, when they are known to lie between log start and limit.
     std::optional<TimestampOffset> newest;
   };
@@ -132,6 +134,8 @@ class TimeLookup {
     Timestamp timestamp;
   };
   [[nodiscard]] std::uint64_t begin_of(const Stretch& stretch) const;
+  [[nodiscard]] static std::optional<std::uint64_t> position_of(const Stretch& stretch,
+                                                                const TimestampOffset& entry);
   [[nodiscard]] Result<std::optional<TimestampOffset>> find_first() const;
   [[nodiscard]] Result<std::optional<TimestampOffset>> find_newest() const;
   [[nodiscard]] Result<std::optional<Candidate>> newest_batch(const Stretch& stretch) const;

@@ -10,27 +10,13 @@
 #include "log/tail_cache.hpp"
 
 namespace millrace::log {
-namespace {
-
-/// The file's bytes; nothing when there is no such file.
-Result<std::optional<std::vector<std::byte>>> read_if_there(Files& files, const Files::Path& path) {
-  using Contents = std::optional<std::vector<std::byte>>;
-  const auto there = files.exists(path);
-  if (!there) return there.error();
-  if (!*there) return Contents{};
-  auto bytes = files.read_all(path);
-  if (!bytes) return bytes.error();
-  return Contents{std::move(*bytes)};
-}
-
-}  // namespace
 
 /// Whether the record before the one at `base` may be missing. What was synced has its gaps on
-/// purpose: the sync point is durable before a gap counts as synced. Further on a gap is what
-/// writes left behind that the disk let overtake others. Compaction stays below the recovery point.
+/// purpose. Further on a gap is what writes left behind that the disk let overtake others.
+/// Compaction stays below the recovery point.
 bool LogRecovery::gap_allowed_before(Offset base) const {
   if (log_.has_gaps_ && base < synced_) return true;
-  if (!point_) return log_.compacted_;
+  if (!point_) return log_.compacted_ && base <= log_.gaps_below_;
   return (log_.compacted_ || log_.config_.compact) && base <= point_->offset;
 }
 
@@ -79,7 +65,7 @@ Result<void> LogRecovery::prepare_folder() {
 /// had been done.
 Result<void> LogRecovery::carry_out_swap() {
   const Path path = log_.dir_ / kSwapListFile;
-  const auto bytes = read_if_there(log_.files_, path);
+  const auto bytes = log_.files_.read_if_there(path);
   if (!bytes) return bytes.error();
   if (!*bytes) return {};
   const auto list = SwapList::decode(**bytes);
@@ -94,7 +80,7 @@ Result<void> LogRecovery::carry_out_swap() {
 
 Result<void> LogRecovery::read_points() {
   Files& files = log_.files_;
-  const auto start = read_if_there(files, log_.dir_ / kLogStartFile);
+  const auto start = files.read_if_there(log_.dir_ / kLogStartFile);
   if (!start) return start.error();
   log_.log_start_ = bases_.empty() ? Offset{0} : bases_.front();
   log_start_missing_ = !*start;
@@ -105,31 +91,41 @@ Result<void> LogRecovery::read_points() {
       log_.has_gaps_ = decoded->has_gaps;
     } else {
       log_start_missing_ = true;
-      report({log_.dir_ / kLogStartFile, 0, log_.log_start_, (*start)->size(), false,
+      report({log_.dir_ / kLogStartFile, 0, log_.log_start_, (*start)->size(), bases_.empty(),
               "the log's start is not readable; it is taken to be that of the first segment"});
     }
-  } else if (!bases_.empty()) {
-    // It is durable before the first record of a log can be.
-    report({log_.dir_ / kLogStartFile, 0, log_.log_start_, 0, false,
+  } else if (const auto used = files.exists(log_.dir_ / kSyncPointFile); !used) {
+    return used.error();
+  } else if (*used || !bases_.empty()) {
+    // It is durable before anything else of a log can be.
+    // Without segments it is the only one to know which offsets were given already.
+    report({log_.dir_ / kLogStartFile, 0, log_.log_start_, 0, bases_.empty(),
             "the log's start is missing; it is taken to be that of the first segment"});
   }
-  const auto cleaned = read_if_there(files, log_.dir_ / kCleanerPointFile);
+  const auto cleaned = files.read_if_there(log_.dir_ / kCleanerPointFile);
   if (!cleaned) return cleaned.error();
   if (*cleaned) {
     log_.compacted_ = true;
-    if (const auto decoded = CleanerPoint::decode(**cleaned))
-      log_.first_dirty_ = decoded->first_dirty;
+    const auto decoded = CleanerPoint::decode(**cleaned);
+    log_.first_dirty_ = decoded ? decoded->first_dirty : Offset{0};
+    log_.gaps_below_ = decoded ? decoded->gaps_below : Offset{std::int64_t{1} << 62};
   }
-  const auto point = read_if_there(files, log_.dir_ / kRecoveryPointFile);
+  const auto point = files.read_if_there(log_.dir_ / kRecoveryPointFile);
   if (!point) return point.error();
   if (*point)
     if (const auto decoded = RecoveryPoint::decode(**point)) point_ = *decoded;
-  const auto synced = read_if_there(files, log_.dir_ / kSyncPointFile);
+  const auto synced = files.read_if_there(log_.dir_ / kSyncPointFile);
   if (!synced) return synced.error();
   synced_ = point_ ? point_->offset : Offset{0};
   if (*synced)
     if (const auto decoded = SyncPoint::decode(**synced))
       synced_ = std::max(synced_, decoded->offset);
+  const auto gaps = files.read_if_there(log_.dir_ / kGapPointFile);
+  if (!gaps) return gaps.error();
+  log_.has_gaps_ = log_.has_gaps_ || gaps->has_value();
+  const auto decoded = GapPoint::decode(*gaps ? Bytes{**gaps} : Bytes{});
+  if (decoded) synced_ = std::max(synced_, decoded->offset);
+  gap_point_lost_ = log_.has_gaps_ && !decoded;
   return {};
 }
 
@@ -193,11 +189,19 @@ Result<void> LogRecovery::read_segments() {
 
 Result<bool> LogRecovery::restore(Segment& segment, const TrustedPart& trusted) {
   const std::uint32_t interval = log_.config_.index_interval_bytes;
+  // A time index alone does not tell the largest timestamp: it may have lost its last entries.
+  if (!trusted.newest && trusted.bytes > 0) return restore_from_headers(segment, trusted, interval);
   const auto restored = restore_from_indexes(segment, log_.files_, trusted, interval);
   if (!restored || *restored) return restored;
   const auto from_headers = restore_from_headers(segment, trusted, interval);
   if (from_headers && *from_headers && trusted.bytes > 0) ++report_.indexes_rebuilt;
   return from_headers;
+}
+
+std::optional<Segment::Newest> LogRecovery::newest_of(Offset base, std::uint64_t bytes) const {
+  const auto* const known = point_ ? point_->time_of(base, bytes) : nullptr;
+  if (known == nullptr) return std::nullopt;
+  return Segment::Newest{known->newest, known->newest_batch};
 }
 
 Result<std::optional<LogRecovery::Bad>> LogRecovery::read_segment(Segment& segment,
@@ -210,17 +214,21 @@ Result<std::optional<LogRecovery::Bad>> LogRecovery::read_segment(Segment& segme
     const TrustedPart trusted{.bytes = *size,
                               .end = following.value_or(point_->offset),
                               .exact = !gap_allowed_before(following.value_or(point_->offset)),
-                              .active = false};
+                              .active = false,
+                              .newest = newest_of(segment.base(), *size)};
     const auto restored = restore(segment, trusted);
     if (!restored) return restored.error();
     if (*restored) return std::optional<Bad>{};
   } else if (is_at && point_->position <= *size) {
-    const TrustedPart trusted{
-        .bytes = point_->position, .end = point_->offset, .exact = true, .active = true};
+    const TrustedPart trusted{.bytes = point_->position,
+                              .end = point_->offset,
+                              .exact = true,
+                              .active = true,
+                              .newest = newest_of(segment.base(), point_->position)};
     const auto restored = restore(segment, trusted);
     if (!restored) return restored.error();
   }
-  if (segment.size_bytes() < *size) unsynced_.push_back(segment.log_file());
+  if (segment.size_bytes() < *size) unsynced_.push_back({segment.log_file()});
   return verify(segment, *size);
 }
 
@@ -244,6 +252,8 @@ Result<std::optional<LogRecovery::Bad>> LogRecovery::verify(Segment& segment,
       return std::optional{Bad{at, "an offset is too far from its segment's", true}};
     segment.append(**batch, log_.config_.index_interval_bytes);
     segment.set_written();
+    if ((*batch)->next() > synced_ && !unsynced_.back().rewrite_from)
+      unsynced_.back().rewrite_from = at;
     report_.scanned_bytes += (*batch)->size_bytes;
     sink_.verified((*batch)->size_bytes);
   }
@@ -270,13 +280,15 @@ Result<void> LogRecovery::missing_from(std::size_t index, const Path& file,
                                        std::uint64_t file_bytes, const Bad& bad) {
   // Below the log's start nothing is missed: a deletion that a crash undid in part leaves holes.
   const Offset start = log_start_missing_ ? end_ : log_.log_start_;
-  if (end_ < start && journal_reaches(start) >= synced_) return cut(index, bad.position);
+  if (end_ < start && journal_reaches(start) >= synced_ && !gap_point_lost_)
+    return cut(index, bad.position);
   const std::uint64_t lost = file_bytes - std::min(file_bytes, bad.position);
   if (const Offset reach = journal_reaches(end_); reach > end_ && reach >= synced_) {
     report_.torn_bytes += lost;
     return cut(index, bad.position);
   }
-  if (end_ < synced_) {
+  // Without its note a gap on purpose looks like lost writes: nobody may decide that by cutting.
+  if (end_ < synced_ || (gap_point_lost_ && bad.out_of_place)) {
     report({file, bad.position, end_, lost, true, bad.what});
     return {};
   }
@@ -306,7 +318,8 @@ Result<void> LogRecovery::cut(std::size_t index, std::uint64_t position) {
   if (!keep) return {};
   const auto& file = log_.segments_[index]->log_file();
   if (const auto done = file->truncate(position); !done) return done.error();
-  if (std::ranges::find(unsynced_, file) == unsynced_.end()) unsynced_.push_back(file);
+  if (std::ranges::find(unsynced_, file, &Unsynced::file) == unsynced_.end())
+    unsynced_.push_back({file});
   return {};
 }
 
@@ -342,7 +355,7 @@ Result<void> LogRecovery::replay() {
   const Offset producers_from = snapshot->value_or(log_.segments_.front()->base());
   report_.producers_rebuilt = !*snapshot && log_.size_bytes() > 0;
   Offset epochs_from = log_.segments_.front()->base();
-  const auto epochs = read_if_there(log_.files_, log_.dir_ / kLeaderEpochFile);
+  const auto epochs = log_.files_.read_if_there(log_.dir_ / kLeaderEpochFile);
   if (!epochs) return epochs.error();
   if (*epochs && point_) {
     if (auto decoded = LeaderEpochs::decode(**epochs)) {
@@ -370,6 +383,27 @@ Result<void> LogRecovery::replay() {
   return {};
 }
 
+/// The last process may have died of a sync that failed. The system then has the bytes, and takes
+/// them for clean: another sync says yes and writes nothing. So what lies behind the sync point is
+/// written once more, as it is, and the file's length as well.
+Result<void> LogRecovery::write_again(const Unsynced& part) {
+  constexpr std::uint64_t kBlockBytes = 256U << 10;
+  const auto end = part.file->size();
+  if (!end) return end.error();
+  if (const auto cut = part.file->truncate(*end); !cut) return cut.error();
+  if (!part.rewrite_from) return {};
+  std::vector<std::byte> block;
+  for (std::uint64_t at = *part.rewrite_from; at < *end; at += block.size()) {
+    block.resize(std::min(kBlockBytes, *end - at));
+    const auto read = part.file->read_at(block, at);
+    if (!read) return read.error();
+    if (*read != block.size()) return Errc::corrupt_file;
+    const std::array pieces{Bytes{block}};
+    if (const auto written = part.file->write_at(pieces, at); !written) return written.error();
+  }
+  return {};
+}
+
 Result<void> LogRecovery::settle() {
   Files& files = log_.files_;
   log_.log_end_ = log_.written_end_ = log_.synced_end_ = end_;
@@ -379,6 +413,8 @@ Result<void> LogRecovery::settle() {
   report_.clean = point_ && point_->offset == end_ && !changed_ && report_.damages == 0;
   if (read_only_) {
     log_.state_ = LogState::read_only;
+    // A truncation makes promises about what it leaves, so it is to sync that first.
+    for (const auto& part : unsynced_) log_.dirty_.push_back(part.file);
     const auto sync_point = files.open(log_.dir_ / kSyncPointFile, OpenMode::create);
     if (!sync_point) return sync_point.error();
     log_.sync_point_ = *sync_point;
@@ -386,14 +422,12 @@ Result<void> LogRecovery::settle() {
     return {};
   }
   // What survived was only written, for all we know: from here on it counts as synced.
-  for (const auto& file : unsynced_)
-    if (const auto synced = file->sync(); !synced) return synced.error();
+  for (const auto& part : unsynced_) {
+    if (const auto written = write_again(part); !written) return written.error();
+    if (const auto synced = part.file->sync(); !synced) return synced.error();
+  }
   const auto stale = log_.snapshots_.remove_behind(files, end_);
   if (!stale) return stale.error();
-  const auto sync_point = files.open(log_.dir_ / kSyncPointFile, OpenMode::create);
-  if (!sync_point) return sync_point.error();
-  log_.sync_point_ = *sync_point;
-  log_.sync_point_->bear_losses();  // an old one only makes the next recovery less sure
   if (log_start_missing_) {
     // A new log, or one whose creation was interrupted: the folder itself may not be durable yet.
     if (const auto synced = files.sync_directory(log_.dir_.parent_path()); !synced)
@@ -403,72 +437,19 @@ Result<void> LogRecovery::settle() {
   } else if (changed_ || *stale || !report_.clean) {
     if (const auto synced = files.sync_directory(log_.dir_); !synced) return synced.error();
   }
+  if (gap_point_lost_)
+    if (const auto saved = log_.save_gap_point(end_); !saved) return saved.error();
+  // Made once the log's start is durable: without a start it tells that one is lost.
+  const auto sync_point = files.open(log_.dir_ / kSyncPointFile, OpenMode::create);
+  if (!sync_point) return sync_point.error();
+  log_.sync_point_ = *sync_point;
+  log_.sync_point_->bear_losses();  // an old one only makes the next recovery less sure
   // What was rebuilt is to be written down by the next checkpoint, which is due at once.
   log_.rolled_ = !report_.clean || report_.indexes_rebuilt > 0 || report_.producers_rebuilt;
   if (report_.clean) return {};
   const auto noted = SyncPoint{end_}.encode();
   const std::array pieces{Bytes{noted}};
   return log_.sync_point_->write_at(pieces, 0);
-}
-
-// -- The journal ---------------------------------------------------------------------------------
-
-Result<void> LogRecovery::read_journal() {
-  if (journal_.empty()) return {};
-  const auto contents = read_if_there(log_.files_, log_.dir_ / kJournalFloorFile);
-  if (!contents) return contents.error();
-  // A start must not bring back what was truncated, so the newest entry is remembered even if
-  // nothing comes of it.
-  log_.journal_mark_ = journal_.back().at;
-  if (!*contents) return {};
-  const auto floor = JournalFloor::decode(**contents);
-  if (!floor) {
-    report({log_.dir_ / kJournalFloorFile, 0, log_.log_start_, (*contents)->size(), true,
-            "it does not tell which entries of the journal are this log's"});
-    journal_ = {};
-    return {};
-  }
-  while (!journal_.empty() && journal_.front().at.is_at_or_before(floor->at))
-    journal_ = journal_.subspan(1);
-  return {};
-}
-
-/// How far the log goes on from `from` when the journal's entries are put behind it.
-Offset LogRecovery::journal_reaches(Offset from) const {
-  for (const JournalRun& run : journal_)
-    if (run.base <= from && run.end > from) from = run.end;
-  return from;
-}
-
-Result<void> LogRecovery::replay_journal() {
-  if (log_.state_ != LogState::writable) return {};
-  for (const JournalRun& run : journal_) {
-    if (run.end <= log_.log_end_) continue;
-    if (run.base > log_.log_end_) {
-      if (!run.confirmed)
-        break;  // what lay below it never arrived either, so nobody was promised it
-      report({log_.dir_, 0, log_.log_end_, 0, true,
-              "the journal goes on behind records that are missing"});
-      log_.state_ = LogState::read_only;
-      return {};
-    }
-    std::size_t skip = 0;
-    for (const auto batch : protocol::BatchRun{run.batches.view()}) {
-      if (batch.next_offset() > log_.log_end_) break;
-      skip += batch.size_bytes();
-    }
-    const Bytes missing = run.batches.view().subspan(skip);
-    if (const auto appended = log_.append_as_is(missing); !appended) {
-      report({log_.dir_, 0, log_.log_end_, missing.size(), run.confirmed,
-              "an entry of the journal does not fit: " + appended.error().message()});
-      if (run.confirmed) log_.state_ = LogState::read_only;
-      return {};
-    }
-    report_.journal_bytes += missing.size();
-  }
-  if (report_.journal_bytes == 0) return {};
-  report_.clean = false;
-  return log_.sync_now();
 }
 
 }  // namespace millrace::log

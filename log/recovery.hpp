@@ -44,6 +44,12 @@ class LogRecovery {
     std::string what;
     bool out_of_place = false;  // a batch is there, but not the one that should be
   };
+  /// A file that holds verified bytes that may not be durable, and from where on they may not even
+  /// be on their way to the disk.
+  struct Unsynced {
+    std::shared_ptr<File> file;
+    std::optional<std::uint64_t> rewrite_from = std::nullopt;
+  };
 
   Result<void> carry_out_swap();
   Result<void> prepare_folder();
@@ -63,11 +69,12 @@ class LogRecovery {
   Result<std::optional<Offset>> load_producers();
   Result<void> replay();
   Result<void> settle();
+  Result<void> write_again(const Unsynced& part);
+  [[nodiscard]] std::optional<Segment::Newest> newest_of(Offset base, std::uint64_t bytes) const;
   [[nodiscard]] bool gap_allowed_before(Offset base) const;
   Result<void> read_journal();
   [[nodiscard]] Offset journal_reaches(Offset from) const;
   Result<void> replay_journal();
-  [[nodiscard]] bool gaps_allowed() const;
   void report(Damage damage);
 
   PartitionLog& log_;
@@ -81,8 +88,9 @@ class LogRecovery {
   Offset end_;                          // X, once known; before, how far the log was followed
   bool read_only_ = false;
   bool log_start_missing_ = false;
-  bool changed_ = false;                         // files were removed or cut
-  std::vector<std::shared_ptr<File>> unsynced_;  // files that hold verified, maybe unsynced bytes
+  bool gap_point_lost_ = false;  // there are gaps on purpose, nobody knows how far
+  bool changed_ = false;         // files were removed or cut
+  std::vector<Unsynced> unsynced_;
 };
 
 }  // namespace millrace::log

@@ -40,6 +40,7 @@ class Segment {
   [[nodiscard]] bool empty() const { return size_ == 0; }
   /// The largest record timestamp; nothing when no record has one.
   [[nodiscard]] const std::optional<Newest>& newest() const { return newest_; }
+  void set_newest(std::optional<Newest> newest) { newest_ = newest; }
   /// Largest record timestamp of the first batch: from it the age of the segment counts.
   [[nodiscard]] std::optional<Timestamp> first_timestamp() const { return first_timestamp_; }
   void set_first_timestamp(std::optional<Timestamp> timestamp) { first_timestamp_ = timestamp; }

@@ -36,6 +36,20 @@ bool points_at_batch(const Segment& segment, const OffsetEntry& entry, std::uint
   return batch && *batch && (*batch)->base == segment.base() + OffsetDelta{entry.relative_offset};
 }
 
+/// The last time entry must tell the truth about the batch that it names: from it the largest
+/// timestamp of the segment comes.
+bool names_batch(Segment& segment, Files& files, const TimeEntry& entry, std::uint64_t end) {
+  const Offset target = segment.base() + OffsetDelta{entry.relative_offset};
+  const std::uint64_t begin = resolve(segment.start_for_offset(files, target), *segment.log_file(),
+                                      segment.base(), target, end);
+  BatchScan scan{*segment.log_file(), {begin, end}, BatchScan::kHeaderBlockBytes};
+  for (;;) {
+    const auto batch = scan.next();
+    if (!batch || !*batch || (*batch)->base > target) return false;
+    if ((*batch)->base == target) return (*batch)->max_timestamp == Timestamp{entry.timestamp};
+  }
+}
+
 template <class Entry>
 std::optional<Entry> last_in_file(const File& file, std::uint64_t count) {
   std::byte bytes[Entry::kBytes];
@@ -66,9 +80,11 @@ Result<bool> take_entries(SparseIndex<Entry>& index, File& file, bool active, Ke
   while (!entries->empty() && !keeps(entries->back())) entries->pop_back();
   const std::uint64_t kept_bytes = entries->size() * Entry::kBytes;
   index.hold(std::move(*entries));
-  if (kept_bytes < *size)
-    if (const auto cut = file.truncate(kept_bytes); !cut)
-      return {boost::system::in_place_error, cut.error()};
+  if (kept_bytes == *size) return true;
+  // Durably: no checkpoint writes an index that got no new entry.
+  auto cut = file.truncate(kept_bytes);
+  if (cut) cut = file.sync();
+  if (!cut) return {boost::system::in_place_error, cut.error()};
   return true;
 }
 
@@ -92,11 +108,23 @@ Result<bool> restore_from_indexes(Segment& segment, Files& files, const TrustedP
       });
   if (!times) return times;
   const auto& last = segment.offsets().last();
-  if (*offsets && *times && (!last || points_at_batch(segment, *last, trusted.bytes))) {
+  const auto& newest = segment.times().last();
+  // What was the newest when the last offset entry was made has a time entry.
+  const bool lacks_newest =
+      trusted.newest && last && trusted.newest->timestamp >= Timestamp{0} &&
+      trusted.newest->batch < segment.base() + OffsetDelta{last->relative_offset} &&
+      (!newest || Timestamp{newest->timestamp} != trusted.newest->timestamp);
+  const bool believed =
+      *offsets && *times && !lacks_newest &&
+      (!last || points_at_batch(segment, *last, trusted.bytes)) &&
+      (trusted.newest || !newest || names_batch(segment, files, *newest, trusted.bytes));
+  if (believed) {
     segment.rewind_to_indexes();
     segment.set_index_files_there();
     // An index that lost its last entries gets them back on the way.
     const auto restored = read_headers(segment, trusted, index_interval_bytes);
+    if (restored && *restored && trusted.newest)
+      segment.set_newest(trusted.newest->timestamp < Timestamp{0} ? std::nullopt : trusted.newest);
     if (!restored || *restored) return restored;
   }
   segment.rewind();

@@ -20,6 +20,9 @@ struct TrustedPart {
   bool exact = true;
   /// The segment will be appended to: its index stays in memory, cut to the trusted part.
   bool active = false;
+  /// The largest timestamp in these bytes (-1: none has one), when known otherwise than from the
+  /// last entry of the time index.
+  std::optional<Segment::Newest> newest = std::nullopt;
 };
 
 /// Fills in what is known of a segment from its index files and the headers behind their last

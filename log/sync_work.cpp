@@ -7,21 +7,30 @@
 
 namespace millrace::log {
 
-Result<void> SyncWork::run() const {
+Result<void> SyncWork::sync_files() const {
   for (const auto& file : dirty_)
     if (const auto synced = file->sync(); !synced) return synced.error();
   if (new_files_in_)
     if (const auto synced = files_->sync_directory(*new_files_in_); !synced) return synced.error();
+  if (gap_point_ && fence_->generation == generation_)
+    return files_->write_atomically(*gap_point_, GapPoint{end_}.encode());
+  return {};
+}
+
+Result<void> SyncWork::run() const {
   const std::scoped_lock lock{fence_->sync_mutex};
+  const auto synced = sync_files();
+  if (!synced) {
+    fence_->sync_failed = true;
+    return synced;
+  }
   if (fence_->generation != generation_) return {};
   const auto point = SyncPoint{end_}.encode();
   const std::array pieces{Bytes{point}};
-  const auto noted = sync_point_->write_at(pieces, 0);
   // Not being able to note it is no failure: an older point only makes recovery less sure of what
-  // was acknowledged. But behind it a gap would look like lost writes, and be cut away.
-  if (!holds_gap_) return {};
-  if (!noted) return noted.error();
-  return sync_point_->sync();
+  // was acknowledged.
+  (void)sync_point_->write_at(pieces, 0);
+  return {};
 }
 
 Result<void> CheckpointWork::run() const {

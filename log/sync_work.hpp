@@ -20,10 +20,13 @@ namespace millrace::log {
 /// way to a pool thread, so that a late one cannot promise offsets that are gone. Two mutexes, so
 /// that no sync waits for a recovery point.
 struct WorkFence {
-  std::mutex sync_mutex;        // held while a sync notes how far it came
+  std::mutex sync_mutex;        // held while a sync runs
   std::mutex checkpoint_mutex;  // held while a checkpoint writes its files
   // Raised by truncation, under both; work of an older one writes nothing.
   std::uint64_t generation = 0;
+  // Under sync_mutex. A system tells of a failed sync once, and nothing of the next one: who syncs
+  // the same files again, before the owner was told, must not believe it.
+  bool sync_failed = false;
 };
 
 /// Makes durable what was written to one log since the last such work. Handed out by
@@ -32,7 +35,7 @@ struct WorkFence {
 class SyncWork {
  public:
   /// Syncs the files, then the directory if it has new ones, then notes how far the log is synced;
-  /// that note is synced, too, if offsets were skipped.
+  /// the gap point before that, durably, if offsets were skipped.
   [[nodiscard]] Result<void> run() const;
   /// The end of the log that this makes durable.
   [[nodiscard]] Offset end() const { return end_; }
@@ -40,6 +43,7 @@ class SyncWork {
  private:
   friend class PartitionLog;
   SyncWork() = default;
+  [[nodiscard]] Result<void> sync_files() const;
 
   Files* files_ = nullptr;
   std::vector<std::shared_ptr<File>> dirty_;
@@ -48,8 +52,8 @@ class SyncWork {
   std::shared_ptr<WorkFence> fence_;
   std::uint64_t generation_ = 0;
   Offset end_;
-  // Offsets were skipped. Only a durable sync point tells that from writes that a crash lost.
-  bool holds_gap_ = false;
+  // Offsets were skipped, which only a gap point tells from writes that a crash lost: its path.
+  std::optional<std::filesystem::path> gap_point_;
 };
 
 /// Moves the recovery point: index entries, producer snapshot and leader epochs become durable,

@@ -21,16 +21,34 @@ Result<std::optional<TimestampOffset>> TimeLookup::run() const {
   return at_least_ ? find_first() : find_newest();
 }
 
+/// Where the batch begins that a time entry names; nothing when there is no such batch there.
+std::optional<std::uint64_t> TimeLookup::position_of(const Stretch& stretch,
+                                                     const TimestampOffset& entry) {
+  const std::uint64_t begin =
+      resolve(stretch.entry_start, *stretch.file, stretch.segment_base, entry.offset, stretch.end);
+  BatchScan scan{*stretch.file, {begin, stretch.end}, BatchScan::kHeaderBlockBytes};
+  for (;;) {
+    const auto batch = scan.next();
+    if (!batch || !*batch || (*batch)->base > entry.offset) return std::nullopt;
+    if ((*batch)->base < entry.offset) continue;
+    if ((*batch)->max_timestamp != entry.timestamp) return std::nullopt;
+    return (*batch)->position;
+  }
+}
+
 std::uint64_t TimeLookup::begin_of(const Stretch& stretch) const {
-  Offset target = stretch.target;
+  std::optional<TimestampOffset> entry = stretch.entry;
   if (stretch.time_index && at_least_) {
-    const auto entry = find_last_in_file<TimeEntry>(
+    const auto found = find_last_in_file<TimeEntry>(
         *stretch.time_index, stretch.time_index_entries,
         [&](const TimeEntry& e) { return e.timestamp <= at_least_->value; });
-    if (entry && entry->relative_offset > 0)
-      target = std::max(target, stretch.segment_base + OffsetDelta{entry->relative_offset});
+    if (found && found->relative_offset > 0)
+      entry = TimestampOffset{stretch.segment_base + OffsetDelta{found->relative_offset},
+                              Timestamp{found->timestamp}, std::nullopt};
   }
-  return resolve(stretch.start, *stretch.file, stretch.segment_base, target, stretch.end);
+  if (entry && entry->offset > stretch.target)
+    if (const auto position = position_of(stretch, *entry)) return *position;
+  return resolve(stretch.start, *stretch.file, stretch.segment_base, stretch.target, stretch.end);
 }
 
 Result<std::optional<TimestampOffset>> TimeLookup::find_first() const {
@@ -56,15 +74,13 @@ Result<std::optional<TimestampOffset>> TimeLookup::find_first() const {
 Result<std::optional<TimeLookup::Candidate>> TimeLookup::newest_batch(
     const Stretch& stretch) const {
   std::optional<Candidate> newest;
-  const Offset target = stretch.newest ? stretch.newest->offset : stretch.target;
-  const std::uint64_t begin =
-      resolve(stretch.start, *stretch.file, stretch.segment_base, target, stretch.end);
-  BatchScan scan{*stretch.file, {begin, stretch.end}, BatchScan::kHeaderBlockBytes};
+  BatchScan scan{*stretch.file, {begin_of(stretch), stretch.end}, BatchScan::kHeaderBlockBytes};
   for (;;) {
     const auto batch = scan.next();
     if (!batch) return batch.error();
     if (!*batch || (*batch)->base >= limit_) break;
-    if ((*batch)->next() <= from_ || (*batch)->max_timestamp < Timestamp{0}) continue;
+    const bool timed = (*batch)->max_timestamp >= Timestamp{0};
+    if ((*batch)->next() <= from_ || !timed) continue;
     if (stretch.newest) {
       if ((*batch)->base < stretch.newest->offset) continue;
       return std::optional{Candidate{&stretch, (*batch)->position, (*batch)->max_timestamp}};
@@ -125,7 +141,8 @@ Result<std::optional<TimestampOffset>> TimeLookup::pick(const protocol::BatchVie
     const Offset offset = batch.offset_of(record->offset_delta);
     const Timestamp timestamp = batch.timestamp_of(record->timestamp_delta);
     if (offset < from_ || offset >= limit_) continue;
-    if (at_least ? timestamp < *at_least : found && timestamp <= found->timestamp) continue;
+    if (timestamp < at_least.value_or(Timestamp{0})) continue;
+    if (found && timestamp <= found->timestamp) continue;
     found = TimestampOffset{offset, timestamp, batch.leader_epoch()};
     if (at_least) break;
   }

@@ -240,6 +240,7 @@ void DumpPrinter::point(const log::CleanerPoint& point) {
   if (!style_.contents) return;
   auto line = row("point", 1);
   line.number("first_dirty", point.first_dirty.value);
+  line.number("gaps_below", point.gaps_below.value);
   print(std::move(line));
 }
 

@@ -358,8 +358,8 @@ Result<void> CompactionWork::end_group() {
 Result<void> CompactionWork::prepare_first_swap() {
   if (prepared_) return {};
   if (must_mark_gaps_) {
-    const auto marked =
-        files_.write_atomically(dir_ / kCleanerPointFile, CleanerPoint{plan_.first_dirty}.encode());
+    const auto marked = files_.write_atomically(
+        dir_ / kCleanerPointFile, CleanerPoint{plan_.first_dirty, gaps_below_}.encode());
     if (!marked) return marked;
   }
   // A snapshot from inside of what is compacted may know of a transaction whose marker goes.
@@ -391,7 +391,7 @@ Result<void> CompactionWork::decide_swap() {
 Result<void> CompactionWork::complete() {
   const Offset point = std::max(covered_end_, plan_.first_dirty);
   const auto saved =
-      files_.write_atomically(dir_ / kCleanerPointFile, CleanerPoint{point}.encode());
+      files_.write_atomically(dir_ / kCleanerPointFile, CleanerPoint{point, gaps_below_}.encode());
   if (!saved) return saved;
   completed_ = true;
   phase_ = Phase::done;

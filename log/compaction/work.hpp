@@ -148,6 +148,7 @@ class CompactionWork {
   std::filesystem::path producers_at_;
   std::vector<std::filesystem::path> snapshots_;  // of the part that is compacted
   bool must_mark_gaps_ = false;
+  Offset gaps_below_;  // this pass and those before make gaps below it
 
   Phase phase_ = Phase::map;
   std::atomic<bool> stopped_ = false;

@@ -88,7 +88,8 @@ TEST_CASE("fuzz corpus: writes the inputs that valid writers make", "[.][regener
     if (name.ends_with(kSnapshotSuffix)) save("snapshot_fuzz", name, contents);
     if (!name.starts_with("0")) save("checkpoint_fuzz", name, contents);
   }
-  save("checkpoint_fuzz", std::string{kCleanerPointFile}, CleanerPoint{Offset{3}}.encode());
+  save("checkpoint_fuzz", std::string{kCleanerPointFile},
+       CleanerPoint{Offset{3}, Offset{3}}.encode());
   save("checkpoint_fuzz", std::string{kSwapListFile},
        SwapList{{{Offset{0}, 100}}, {Offset{0}, Offset{4}}}.encode());
   save("checkpoint_fuzz", std::string{kLogStartFile}, LogStart{Offset{3}, true}.encode());

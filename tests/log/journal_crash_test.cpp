@@ -60,6 +60,7 @@ class NoFloorFiles final : public Files {
   Result<std::vector<DirectoryEntry>> list(const Path& dir) override { return files_.list(dir); }
   Result<bool> exists(const Path& path) override { return files_.exists(path); }
   Result<void> sync_directory(const Path& dir) override { return files_.sync_directory(dir); }
+  Result<void> sync_all(const Path& dir) override { return files_.sync_all(dir); }
   Result<DiskSpace> space(const Path& path) override { return files_.space(path); }
   Result<std::unique_ptr<DirectoryLock>> lock_directory(const Path& dir) override {
     return files_.lock_directory(dir);

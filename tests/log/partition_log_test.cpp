@@ -264,5 +264,18 @@ TEST_CASE("log: epochs end where the next begins", "[log]") {
   CHECK(f.log->latest_epoch() == LeaderEpoch{7});
 }
 
+TEST_CASE("log: a sync that failed unseen is not made good by closing", "[log]") {
+  LogFixture f;
+  f.files.forget_on_failed_sync(true);
+  f.append();
+  REQUIRE(f.log->write());
+  const auto work = f.log->take_sync();
+  REQUIRE(work.has_value());
+  f.files.fail_call(1, FileCall::sync);
+  CHECK(work->run().has_error());
+  // The second sync of the same file succeeds, and the bytes are lost all the same.
+  CHECK(f.log->close().has_error());
+}
+
 }  // namespace
 }  // namespace millrace::log

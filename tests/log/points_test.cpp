@@ -22,10 +22,13 @@ void check_format(const Point& point, std::size_t size) {
 
 TEST_CASE("points: each file is read back, and any flipped bit or missing byte refused",
           "[log][points]") {
-  check_format(RecoveryPoint{Offset{1234567890123}, Offset{1234567890000}, 4096}, 32);
+  check_format(RecoveryPoint{Offset{1234567890123}, Offset{1234567890000}, 4096}, 36);
+  check_format(RecoveryPoint{Offset{20}, Offset{10}, 7, {{Offset{0}, 99, Timestamp{5}, Offset{3}}}},
+               68);
+  check_format(GapPoint{Offset{8}}, 16);
   check_format(LogStart{Offset{77}, true}, 17);
   check_format(SyncPoint{Offset{99}}, 16);
-  check_format(CleanerPoint{Offset{5}}, 16);
+  check_format(CleanerPoint{Offset{5}, Offset{7}}, 24);
   check_format(SwapList{{{Offset{0}, 10}}, {Offset{0}, Offset{7}}}, 48);
 }
 

@@ -250,5 +250,67 @@ TEST_CASE("time: append time counts for every record of a batch", "[log][time]")
   CHECK_FALSE(f.log->find_by_time(Timestamp{time.value + 1}, Offset{3})->has_value());
 }
 
+TEST_CASE("read: index entries that rotted mislead no lookup", "[log][read]") {
+  // Over and over another bit, before the log is opened or while it is open.
+  for (const bool open : {true, false}) {
+    for (const std::string_view suffix : {".index", ".timeindex"}) {
+      for (std::uint64_t bit = 0; bit < 96; ++bit) {
+        LogFixture f;
+        f.fill(40);
+        REQUIRE(f.log->segments() > 2);
+        const auto newest = f.log->max_timestamp(f.log->log_end());
+        REQUIRE(f.log->close());
+        f.open();
+        const auto path = f.path("00000000000000000000" + std::string{suffix});
+        const std::uint64_t entry_bytes = suffix == ".index" ? 8 : 12;
+        const std::uint64_t last = f.files.size_of(path) - entry_bytes;
+        if (!open) f.log.reset();
+        for (const std::uint64_t entry : {std::uint64_t{0}, last})
+          if (bit / 8 < entry_bytes) f.files.flip_bit(path, entry + bit / 8, bit % 8);
+        if (!open) f.reopen_after_kill();
+        INFO(suffix << " bit " << bit << (open ? " while open" : ""));
+        CHECK(f.log->max_timestamp(f.log->log_end()).value() == newest.value());
+        for (std::int64_t i = 0; i < 40; ++i) {
+          const auto found =
+              f.log->find_by_time(Timestamp{kNow.value + 10 * (i + 1)}, f.log->log_end());
+          REQUIRE(found.has_value());
+          REQUIRE(found->has_value());
+          CHECK((*found)->offset == Offset{3 * i});
+          const auto got = f.log->read({Offset{3 * i}, f.log->log_end(), 1, true});
+          REQUIRE(got.has_value());
+          CHECK(got->next == Offset{3 * i + 3});
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("read: a time index that lost its last entries hides no record", "[log][read]") {
+  LogFixture f;
+  f.fill(40);
+  const auto newest = f.log->max_timestamp(Offset{15});
+  REQUIRE(f.log->close());
+  f.files.cut(f.path("00000000000000000000.timeindex"), 12);
+  f.open();
+  CHECK(f.log->max_timestamp(Offset{15}).value() == newest.value());
+  for (std::int64_t i = 0; i < 40; ++i) {
+    const auto found = f.log->find_by_time(Timestamp{kNow.value + 10 * (i + 1)}, f.log->log_end());
+    REQUIRE(found.has_value());
+    REQUIRE(found->has_value());
+    CHECK((*found)->offset == Offset{3 * i});
+  }
+}
+
+TEST_CASE("read: records without a time are not the newest", "[log][read]") {
+  LogFixture f;
+  BatchBuilder builder;
+  builder.add(std::nullopt, std::nullopt, as_bytes("a"));
+  builder.add(kNow, std::nullopt, as_bytes("b"));
+  REQUIRE(f.log->append(builder.build().value(), LeaderEpoch{1}, std::nullopt));
+  REQUIRE(f.log->sync_now());
+  CHECK_FALSE(f.log->max_timestamp(Offset{1})->has_value());
+  CHECK((*f.log->max_timestamp(Offset{2}))->offset == Offset{1});
+}
+
 }  // namespace
 }  // namespace millrace::log

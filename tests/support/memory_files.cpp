@@ -16,7 +16,7 @@ namespace {
 using log::OpenMode;
 using Node = MemoryNode;
 
-constexpr std::size_t kCallKinds = static_cast<std::size_t>(FileCall::lock_directory) + 1;
+constexpr std::size_t kCallKinds = static_cast<std::size_t>(FileCall::sync_all) + 1;
 
 ErrorInfo os_error(int number) {
   return {number, boost::system::generic_category()};
@@ -28,7 +28,8 @@ std::ostream& operator<<(std::ostream& out, FileCall call) {
   // clang-format off
   static constexpr std::array<std::string_view, kCallKinds> kNames{
       "open", "read", "write", "sync", "truncate", "size", "create_directories", "rename", "remove",
-      "remove_all", "list", "exists", "sync_directory", "space", "allocate", "lock_directory"};
+      "remove_all", "list", "exists", "sync_directory", "space", "allocate", "lock_directory",
+      "sync_all"};
   // clang-format on
   return out << kNames[static_cast<std::size_t>(call)];
 }
@@ -327,6 +328,14 @@ Result<bool> MemoryFiles::exists(const Path& path) {
   return disk_->find(path) != nullptr;
 }
 
+Result<void> MemoryFiles::sync_all(const Path& directory) {
+  disk_->announce(FileCall::sync_all, directory);
+  const std::scoped_lock lock{disk_->mutex};
+  if (const auto allowed = disk_->call(FileCall::sync_all); !allowed) return allowed.error();
+  if (!disk_->lying) disk_->root->make_all_durable();
+  return {};
+}
+
 Result<void> MemoryFiles::sync_directory(const Path& directory) {
   disk_->announce(FileCall::sync_directory, directory);
   const std::scoped_lock lock{disk_->mutex};
@@ -422,7 +431,7 @@ void MemoryFiles::flip_bit(const Path& path, std::uint64_t byte, unsigned bit) {
   node->make_durable();
   ENSURE(byte < node->data.size() && bit < 8);
   node->data[byte] ^= static_cast<std::byte>(1U << bit);
-  node->durable_data[byte] = node->data[byte];
+  node->durable_data = node->data;
 }
 
 void MemoryFiles::zero(const Path& path, std::uint64_t from, std::uint64_t count) {

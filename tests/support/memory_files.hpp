@@ -35,6 +35,7 @@ enum class FileCall : std::uint8_t {
   space,
   allocate,
   lock_directory,
+  sync_all,
 };
 std::ostream& operator<<(std::ostream& out, FileCall call);
 
@@ -59,6 +60,7 @@ class MemoryFiles final : public log::Files {
   Result<std::vector<log::DirectoryEntry>> list(const Path& directory) override;
   Result<bool> exists(const Path& path) override;
   Result<void> sync_directory(const Path& directory) override;
+  Result<void> sync_all(const Path& directory) override;
   Result<log::DiskSpace> space(const Path& path) override;
   Result<std::unique_ptr<log::DirectoryLock>> lock_directory(const Path& directory) override;
 

@@ -40,6 +40,11 @@ void MemoryNode::make_durable() {
   directory_steps.clear();
 }
 
+void MemoryNode::make_all_durable() {
+  make_durable();
+  for (auto& [name, node] : entries) node->make_all_durable();
+}
+
 void MemoryNode::crash(Rng& rng) {
   for (const auto& step : file_steps) crash_step(step, rng);
   for (const auto& step : directory_steps)

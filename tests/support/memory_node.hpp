@@ -30,6 +30,7 @@ struct MemoryNode {
   void take(FileStep step);
   void take(DirectoryStep step);
   void make_durable();
+  void make_all_durable();
   /// What was written since the last sync stays visible and will never reach the disk: what some
   /// systems do when a sync fails.
   void forget_unsynced() { file_steps.clear(); }
