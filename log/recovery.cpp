@@ -16,8 +16,8 @@ namespace millrace::log {
 /// Compaction stays below the recovery point.
 bool LogRecovery::gap_allowed_before(Offset base) const {
   if (log_.has_gaps_ && base < synced_) return true;
-  if (!point_) return log_.compacted_ && base <= log_.gaps_below_;
-  return (log_.compacted_ || log_.config_.compact) && base <= point_->offset;
+  if (log_.compacted_ && base <= log_.gaps_below_) return true;
+  return point_ && (log_.compacted_ || log_.config_.compact) && base <= point_->offset;
 }
 
 void LogRecovery::report(Damage damage) {
@@ -108,7 +108,8 @@ Result<void> LogRecovery::read_points() {
     log_.compacted_ = true;
     const auto decoded = CleanerPoint::decode(**cleaned);
     log_.first_dirty_ = decoded ? decoded->first_dirty : Offset{0};
-    log_.gaps_below_ = decoded ? decoded->gaps_below : Offset{std::int64_t{1} << 62};
+    log_.gaps_below_ = decoded ? decoded->gaps_below : Offset{0};
+    gap_point_lost_ = !decoded;
   }
   const auto point = files.read_if_there(log_.dir_ / kRecoveryPointFile);
   if (!point) return point.error();
@@ -125,7 +126,7 @@ Result<void> LogRecovery::read_points() {
   log_.has_gaps_ = log_.has_gaps_ || gaps->has_value();
   const auto decoded = GapPoint::decode(*gaps ? Bytes{**gaps} : Bytes{});
   if (decoded) synced_ = std::max(synced_, decoded->offset);
-  gap_point_lost_ = log_.has_gaps_ && !decoded;
+  gap_point_lost_ = gap_point_lost_ || (log_.has_gaps_ && !decoded);
   return {};
 }
 
@@ -437,7 +438,7 @@ Result<void> LogRecovery::settle() {
   } else if (changed_ || *stale || !report_.clean) {
     if (const auto synced = files.sync_directory(log_.dir_); !synced) return synced.error();
   }
-  if (gap_point_lost_)
+  if (gap_point_lost_)  // does nothing if it is the cleaner point that is lost
     if (const auto saved = log_.save_gap_point(end_); !saved) return saved.error();
   // Made once the log's start is durable: without a start it tells that one is lost.
   const auto sync_point = files.open(log_.dir_ / kSyncPointFile, OpenMode::create);

@@ -88,7 +88,7 @@ class LogRecovery {
   Offset end_;                          // X, once known; before, how far the log was followed
   bool read_only_ = false;
   bool log_start_missing_ = false;
-  bool gap_point_lost_ = false;  // there are gaps on purpose, nobody knows how far
+  bool gap_point_lost_ = false;  // or the cleaner point: there are gaps, nobody knows how far
   bool changed_ = false;         // files were removed or cut
   std::vector<Unsynced> unsynced_;
 };
