@@ -69,11 +69,15 @@ Result<std::optional<ScannedBatch>> FileRead::find_first(const Sources& sources)
   const std::uint64_t begin = resolve(start_, files, segment_base_, request_.from, end_);
   BatchScan scan{sources.log, {begin, end_}, BatchScan::kHeaderBlockBytes};
   std::optional<ScannedBatch> first;
+  Offset passed{-1};  // nothing covers a batch's base offset, and one that goes back is damage
   do {
     const auto batch = scan.next();
     if (!batch) return batch.error();
     first = *batch;
-  } while (first && first->next() <= request_.from);
+    if (!first) break;
+    if (first->base < passed) return Errc::corrupt_file;
+    passed = first->next();
+  } while (first->next() <= request_.from);
   if (!first && !scan.stopped().empty()) return Errc::corrupt_file;
   if (first && first->next() > request_.limit) first.reset();
   return first;
