@@ -54,7 +54,8 @@ std::vector<Journals::Prepared> Journals::begin(std::size_t streams, std::uint64
       bytes / streams / kSlots / log::kJournalBlockBytes * log::kJournalBlockBytes;
   if (kept_) {
     spdlog::warn(
-        "a partition could not be opened, so {} is kept as it is for the next start, and every "
+        "a partition could not be opened, or only in part, so {} is kept as it is for the next "
+        "start, and every "
         "append waits for a sync of its own segment",
         directory_.string());
     return {};

@@ -230,6 +230,7 @@ void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex 
           node_.journals->keep();
         } else if (image_->topic(id)) {  // not deleted meanwhile
           node_.recovery.opened(opened->report, opened->log->state());
+          if (opened->report.journal_needed) node_.journals->keep();
           if (opened->report.torn_bytes > 0) {
             spdlog::info("{}: {} bytes that a crash left unfinished were cut off",
                          fmt::streamed(name), opened->report.torn_bytes);

@@ -63,6 +63,7 @@ struct RecoveryReport {
   std::uint32_t indexes_rebuilt = 0;
   bool producers_rebuilt = false;   ///< no snapshot could be used; the whole log was read
   std::uint64_t journal_bytes = 0;  ///< appended from the journal, which had more than the segments
+  bool journal_needed = false;      ///< it has more of a damaged log, and must not be written over
 };
 
 struct OpenedLog {

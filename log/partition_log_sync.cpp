@@ -136,7 +136,7 @@ std::optional<CheckpointWork> PartitionLog::take_checkpoint() {
   add_snapshot(point.where.offset, point.snapshot);
   work.small_files_.push_back({dir_ / kLeaderEpochFile, epochs_.encode()});
   work.small_files_.push_back({dir_ / kRecoveryPointFile, point.where.encode()});
-  rolled_ = false;
+  rolled_ = point.where.offset < active().base();  // what was closed since is due for the next one
   synced_since_checkpoint_ = 0;
   checkpoint_out_ = true;
   point_may_be_ahead_ = true;

@@ -75,6 +75,7 @@ class LogRecovery {
   Result<void> read_journal();
   [[nodiscard]] Offset journal_reaches(Offset from) const;
   Result<void> replay_journal();
+  [[nodiscard]] bool journal_reaches_past(Offset end) const;
   void report(Damage damage);
 
   PartitionLog& log_;

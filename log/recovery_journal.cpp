@@ -1,4 +1,7 @@
 // What a start after a crash does with the entries that a journal has of the log.
+#include <algorithm>
+#include <optional>
+
 #include "log/file_names.hpp"
 #include "log/recovery.hpp"
 #include "log/segment.hpp"
@@ -33,16 +36,21 @@ Offset LogRecovery::journal_reaches(Offset from) const {
 }
 
 Result<void> LogRecovery::replay_journal() {
-  if (log_.state_ != LogState::writable) return {};
+  if (log_.state_ != LogState::writable) {
+    // What the journal has behind the damage is all there is of it.
+    report_.journal_needed = journal_reaches_past(log_.log_end_);
+    return {};
+  }
+  std::optional<Damage> stopped;
   for (const JournalRun& run : journal_) {
     if (run.end <= log_.log_end_) continue;
     if (run.base > log_.log_end_) {
-      if (!run.confirmed)
-        break;  // what lay below it never arrived either, so nobody was promised it
-      report({log_.dir_, 0, log_.log_end_, 0, true,
-              "the journal goes on behind records that are missing"});
-      log_.state_ = LogState::read_only;
-      return {};
+      // Unless it was confirmed, what lay below it never arrived either, and nobody was promised
+      // it.
+      if (run.confirmed)
+        stopped = Damage{log_.dir_, 0,    log_.log_end_,
+                         0,         true, "the journal goes on behind records that are missing"};
+      break;
     }
     std::size_t skip = 0;
     for (const auto batch : protocol::BatchRun{run.batches.view()}) {
@@ -51,16 +59,28 @@ Result<void> LogRecovery::replay_journal() {
     }
     const Bytes missing = run.batches.view().subspan(skip);
     if (const auto appended = log_.append_as_is(missing); !appended) {
-      report({log_.dir_, 0, log_.log_end_, missing.size(), run.confirmed,
-              "an entry of the journal does not fit: " + appended.error().message()});
-      if (run.confirmed) log_.state_ = LogState::read_only;
-      return {};
+      stopped = Damage{
+          log_.dir_,     0,
+          log_.log_end_, missing.size(),
+          run.confirmed, "an entry of the journal does not fit: " + appended.error().message()};
+      break;
     }
     report_.journal_bytes += missing.size();
   }
-  if (report_.journal_bytes == 0) return {};
-  report_.clean = false;
-  return log_.sync_now();
+  if (report_.journal_bytes > 0) {
+    report_.clean = false;
+    if (const auto synced = log_.sync_now(); !synced) return synced;
+  }
+  if (!stopped) return {};
+  report(*stopped);
+  if (!stopped->acknowledged) return {};
+  log_.state_ = LogState::read_only;
+  report_.journal_needed = true;
+  return {};
+}
+
+bool LogRecovery::journal_reaches_past(Offset end) const {
+  return std::ranges::any_of(journal_, [&](const JournalRun& run) { return run.end > end; });
 }
 
 }  // namespace millrace::log

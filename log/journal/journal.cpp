@@ -68,7 +68,9 @@ bool Journal::make_room(std::size_t bytes) {
 }
 
 std::optional<JournalWrite> Journal::take_write() {
-  if (failed_ || building_entries_.empty() || writes_out_ == kInFlightMax) return std::nullopt;
+  // Those that are written and wait for one before them count, too: recovery takes for durable what
+  // lies so many groups behind the newest.
+  if (failed_ || building_entries_.empty() || out_.size() >= kInFlightMax) return std::nullopt;
   const std::size_t bytes = whole_blocks(building_bytes_);
   if (!make_room(bytes)) return std::nullopt;
   Slot& slot = slots_[current_];

@@ -17,7 +17,8 @@ namespace {
 
 const std::filesystem::path kJournalDir{"/data/journal"};
 constexpr std::size_t kLogs = 3;
-constexpr std::uint64_t kFileBytes = 2 * kJournalBlockBytes;
+/// Small, so that files are used again soon, or large enough for more groups than are in flight.
+constexpr std::uint64_t kFileBytes[] = {2 * kJournalBlockBytes, 24 * kJournalBlockBytes};
 
 enum class Mutant : std::uint8_t {
   none,
@@ -73,6 +74,7 @@ class NoFloorFiles final : public Files {
 class SharedHistory {
  public:
   SharedHistory(std::uint64_t seed, Mutant mutant) : rng_{seed}, mutant_{mutant}, no_floor_{disk_} {
+    file_bytes_ = kFileBytes[rng_.below(2)];
     config_.segment_bytes = 700 + rng_.below(2500);
     config_.index_interval_bytes = static_cast<std::uint32_t>(100 + rng_.below(600));
     config_.checkpoint_interval_bytes = 200 + rng_.below(6000);
@@ -141,10 +143,10 @@ class SharedHistory {
       expect(!damage.acknowledged,
              fmt::format("damage in what was acknowledged, offset {} of {}: {}",
                          damage.offset.value, damage.file.string(), damage.what));
-    auto prepared = prepare_journal_files(files(), kJournalDir, 0, 2, kFileBytes).value();
+    auto prepared = prepare_journal_files(files(), kJournalDir, 0, 2, file_bytes_).value();
     const JournalLife next{.number = rng_.next(), .in_use = true};
     REQUIRE(write_journal_life(files(), kJournalDir, next));
-    journal_ = std::make_unique<Journal>(std::move(prepared.files), kFileBytes, next.number);
+    journal_ = std::make_unique<Journal>(std::move(prepared.files), file_bytes_, next.number);
   }
 
   void step() {
@@ -315,6 +317,7 @@ class SharedHistory {
   }
 
   SeededRng rng_;
+  std::uint64_t file_bytes_ = 0;
   Mutant mutant_;
   LogConfig config_;
   MemoryFiles disk_;

@@ -101,6 +101,23 @@ TEST_CASE("journal: a few writes are out at a time, and the next group builds up
   CHECK(f.run(std::move(*next)).durable == std::vector{entry_of(2, 0, 1), entry_of(3, 0, 1)});
 }
 
+TEST_CASE("journal: what is written and waits for a slow one before it counts as being out",
+          "[log][journal]") {
+  // Recovery takes a group for durable that lies so many behind the newest: the slow one must not.
+  JournalFixture f{2, 64 * kJournalBlockBytes};
+  std::vector<JournalWrite> out;
+  for (std::size_t i = 0; i < Journal::kInFlightMax; ++i) {
+    REQUIRE(f.journal->add(entry_of(1, static_cast<int>(i), static_cast<int>(i + 1)),
+                           bytes_of(10, 'x')));
+    out.push_back(f.journal->take_write().value());
+  }
+  REQUIRE(f.journal->add(entry_of(2, 0, 1), bytes_of(10, 'x')));
+  for (std::size_t i = 1; i < out.size(); ++i) CHECK(f.run(std::move(out[i])).durable.empty());
+  CHECK_FALSE(f.journal->take_write());
+  CHECK(f.run(std::move(out[0])).durable.size() == Journal::kInFlightMax);
+  CHECK(f.journal->take_write());
+}
+
 TEST_CASE("journal: a failed write loses what lies behind it too, and nothing is taken any more",
           "[log][journal]") {
   JournalFixture f;

@@ -216,6 +216,26 @@ TEST_CASE("log: a checkpoint bounds what the next open scans", "[log]") {
   CHECK(f.log->log_end() == Offset{91});
 }
 
+TEST_CASE("log: what is closed while a sync is out is due for the checkpoint after next", "[log]") {
+  LogConfig config = LogFixture{}.config;
+  config.checkpoint_interval_bytes = std::uint64_t{1} << 30;
+  LogFixture f{config};
+  f.fill(30);
+  f.append();
+  REQUIRE(f.log->write());
+  const auto sync = f.log->take_sync();
+  REQUIRE(sync.has_value());
+  const std::size_t before = f.log->segments();
+  while (f.log->segments() < before + 2) f.append();
+  REQUIRE(f.log->write());
+  f.log->synced(*sync, sync->run());
+  f.checkpoint();
+  CHECK(f.log->recovery_point() < f.log->active_segment_base());
+  REQUIRE(f.log->sync_now());
+  f.checkpoint();
+  CHECK(f.log->recovery_point() >= f.log->active_segment_base());
+}
+
 TEST_CASE("log: a failed checkpoint costs nothing but the next recovery", "[log]") {
   LogFixture f;
   f.fill(30);

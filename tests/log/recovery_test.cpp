@@ -1,6 +1,7 @@
 #include <set>
 
 #include "log/file_names.hpp"
+#include "log/journal/journal_recovery.hpp"
 #include "log/points.hpp"
 #include "log/sparse_index.hpp"
 #include "tests/log/log_fixture.hpp"
@@ -434,6 +435,36 @@ TEST_CASE("recovery: any call may fail, and the next start has all that was prom
   for (bool reached = true; reached; ++n)
     for (std::uint64_t seed = 0; seed < 20; ++seed) reached = live_and_die(n, seed);
   CHECK(n > 200);  // so many calls were visited
+}
+
+TEST_CASE("recovery: a journal with a hole mends what lies before it, and is needed further",
+          "[log][recovery][journal]") {
+  LogFixture f;
+  f.fill(2);  // offsets 0 to 5
+  const auto run = [](std::int64_t base, std::uint64_t sequence) {
+    auto bytes = batch_of({.base_offset = Offset{base}, .epoch = LeaderEpoch{0}});
+    return JournalRun{.at = {1, sequence, 0},
+                      .base = Offset{base},
+                      .end = Offset{base + 1},
+                      .batches = SharedBytes::copy_of(bytes),
+                      .confirmed = true};
+  };
+  const std::vector<JournalRun> journal{run(6, 1), run(9, 2)};
+  f.log.reset();
+  f.files.kill_process();
+  auto opened = PartitionLog::open(f.files, kDir, f.config, kNow, f.damage, journal);
+  REQUIRE(opened.has_value());
+  CHECK(opened->log->state() == LogState::read_only);
+  CHECK(opened->log->log_end() == Offset{7});
+  CHECK(opened->report.journal_needed);
+  REQUIRE(f.damage.all.size() == 1);
+  CHECK(f.damage.all[0].acknowledged);
+  // What was mended is durable: the disk keeps it, whatever becomes of the journal.
+  opened->log.reset();
+  SeededRng rng{7};
+  f.files.crash(rng);
+  f.open();
+  CHECK(f.log->log_end() == Offset{7});
 }
 
 }  // namespace
