@@ -135,6 +135,13 @@ net::Awaitable<void> GroupService::load(EntryPtr entry) {
   }
   // Without the whole log it stays in loading: better no answer than offsets that are too old.
   if (entry->resigned || !whole) co_return;
+  if (entry->partition->log().state() == log::LogState::read_only) {
+    spdlog::error(
+        "{}: its log is damaged and ends too early, so its groups have no coordinator until it is "
+        "repaired",
+        fmt::streamed(entry->partition->name()));
+    co_return;
+  }
   entry->loaded = true;
   perform(entry, entry->core.finish_loading(moment()));
 }

@@ -27,10 +27,8 @@ constexpr auto kMarkerRetry = std::chrono::milliseconds{200};
 void write_marker_here(Shard& shard, TopicId topic, PartitionIndex index,
                        const TransactionMarker& marker, Answer<ErrorCode> answer) {
   const auto partition = shard.find(topic, index);
-  if (!partition || partition->retired()) {
-    return answer(shard.image()->topic(topic) ? ErrorCode::not_leader_or_follower
-                                              : ErrorCode::unknown_topic_or_partition);
-  }
+  // Whether the topic is gone for good the home shard says: this one may not have heard of it yet.
+  if (!partition || partition->retired()) return answer(ErrorCode::not_leader_or_follower);
   const bool has_groups = partition->name().topic == replication::kOffsetsTopic;
   // A coordinator that is still loading would not hear of it.
   if (has_groups) {
@@ -123,6 +121,14 @@ net::Awaitable<void> TransactionService::load(EntryPtr entry) {
   }
   // Without the whole log it stays in loading: better no answer than a wrong one.
   if (entry->resigned || !whole) co_return;
+  if (entry->partition->log().state() == log::LogState::read_only) {
+    spdlog::error(
+        "{}: its log is damaged and ends too early, so its transactions have no coordinator until "
+        "it is "
+        "repaired",
+        fmt::streamed(entry->partition->name()));
+    co_return;
+  }
   entry->loaded = true;
   perform(entry, entry->core.finish_loading(moment()));
 }

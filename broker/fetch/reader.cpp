@@ -95,14 +95,12 @@ void take(PartitionReadResult& result, Result<log::ReadResult> found) {
   }
 }
 
-/// On the owner's thread: what a reader of committed data has to leave out.
-void name_aborted(Shard& shard, const std::vector<PartitionRead>& parts, Results& results) {
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    if (results[i].records.empty()) continue;
-    const auto partition = shard.find(parts[i].topic, parts[i].index);
-    if (!partition) continue;
-    results[i].aborted = partition->log().aborted_transactions(parts[i].offset, results[i].next);
-  }
+/// What a reader of committed data has to leave out of batches up to `end`. Asked in the turn that
+/// plans the read: until the files are read, retention or compaction may have forgotten it.
+void name_aborted(Shard& shard, const PartitionRead& part, Offset end,
+                  PartitionReadResult& result) {
+  if (const auto partition = shard.find(part.topic, part.index))
+    result.aborted = partition->log().aborted_transactions(part.offset, end);
 }
 
 /// On the owner's thread: reads all its parts and answers once file work, if any, is done. Records
@@ -127,8 +125,10 @@ void read_here(Shard& shard, const std::vector<PartitionRead>& parts, const Read
       const std::size_t planned = file_read->request().bytes_max;
       left -= std::min(left, planned);
       any = true;
+      if (terms.committed_only) name_aborted(shard, part, file_read->request().limit, result);
       files->push_back({results->size(), std::move(*file_read)});
     } else if (!result.records.empty()) {
+      if (terms.committed_only) name_aborted(shard, part, result.next, result);
       left -= std::min(left, result.records.size());
       any = true;
     }
@@ -137,21 +137,18 @@ void read_here(Shard& shard, const std::vector<PartitionRead>& parts, const Read
     }
     results->push_back(std::move(result));
   }
-  if (files->empty()) {
-    if (terms.committed_only) name_aborted(shard, parts, *results);
-    return answer(std::move(*results));
-  }
+  if (files->empty()) return answer(std::move(*results));
   auto& pool = shard.node().world.read_pool;
-  auto named = terms.committed_only ? parts : std::vector<PartitionRead>{};
-  pool.submit(
-      [results, files, &shard, named = std::move(named), answer = std::move(answer)]() mutable {
-        for (const auto& [index, read] : *files) take((*results)[index], read.locate());
-        shard.scheduler().post([&shard, results = std::move(results), named = std::move(named),
-                                answer = std::move(answer)]() mutable {
-          name_aborted(shard, named, *results);
-          answer(std::move(*results));
-        });
-      });
+  pool.submit([results, files, &shard, answer = std::move(answer)]() mutable {
+    for (const auto& [index, read] : *files) {
+      auto& result = (*results)[index];
+      take(result, read.locate());
+      std::erase_if(result.aborted, [&](const auto& one) { return one.first >= result.next; });
+    }
+    shard.scheduler().post([results = std::move(results), answer = std::move(answer)]() mutable {
+      answer(std::move(*results));
+    });
+  });
 }
 
 }  // namespace

@@ -211,15 +211,15 @@ void GroupCoordinator::restore_consumer(Slot& slot, const Moment& at, Draft& dra
   const ConsumerGroupState state = state_ahead(slot);
   // Where classic members go on, what was left of the group before them could not be deleted: that
   // stays in the log until the group is deleted, or is of the consumer protocol again.
-  if (state.empty() || !slot.group.is_pristine()) {
+  // What was committed of a classic group goes before that, as after a restart.
+  const auto classic = slot.group.is_pristine() ? classic_ahead(slot) : std::nullopt;
+  if (state.empty() || !slot.group.is_pristine() || classic) {
     slot.consumer.reset();
   } else {
     if (!slot.consumer) slot.consumer.emplace(slot.id, settings_.consumer);
     slot.consumer->restart_from(state, at.now);
   }
-  if (slot.consumer || !slot.group.is_pristine()) return;
   // The change over to the consumer protocol failed.
-  const auto classic = classic_ahead(slot);
   if (!classic) return;
   slot.group.restore(*classic);
   GroupEffects effects;

@@ -61,6 +61,8 @@ void GroupCoordinator::hold(ProducerId producer, DecodedRecord record) {
 
 void GroupCoordinator::supersede(const std::string& group, const TopicPartition& partition,
                                  std::uint64_t order) {
+  const Slot* const slot = find_existing(group);
+  if (slot == nullptr || !slot->offsets.has_pending(partition)) return;
   for (auto& [producer, offsets] : pending_)
     for (auto& one : offsets)
       if (one.order < order && one.group == group && one.partition == partition)

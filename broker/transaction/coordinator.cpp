@@ -140,7 +140,9 @@ void TransactionCoordinator::fence(Slot& slot, std::vector<TransactionReply> rep
                                    const Moment& at, Draft& draft) {
   Transaction following = *slot.durable;
   following.state = TransactionState::prepare_abort;
-  following.epoch = next(following.epoch);
+  // There is none behind the last: who was fenced in it is held off by the state alone.
+  if (following.epoch.value < std::numeric_limits<std::int16_t>::max())
+    following.epoch = next(following.epoch);
   following.updated = at.wall;
   change(slot, std::move(following), draft).replies = std::move(replies);
 }

@@ -82,7 +82,11 @@ std::optional<std::vector<ConsumerChange>> upgraded(const ClassicGroup& group,
     subscription.rack_id = wanted.rack;
     subscription.client_id = member.client_id;
     subscription.client_host = member.client_host;
+    // As a join is kept, or the member's next one would look like a change.
     subscription.subscribed_topic_names = wanted.topics;
+    std::ranges::sort(subscription.subscribed_topic_names);
+    const auto doubles = std::ranges::unique(subscription.subscribed_topic_names);
+    subscription.subscribed_topic_names.erase(doubles.begin(), doubles.end());
     subscription.rebalance_timeout_ms = static_cast<std::int32_t>(member.rebalance_timeout.count());
     MemberSubscription::ClassicMemberMetadata classic;
     classic.session_timeout_ms = static_cast<std::int32_t>(member.session_timeout.count());

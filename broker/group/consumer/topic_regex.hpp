@@ -11,8 +11,9 @@ class RE2;
 namespace millrace::broker {
 
 /// A regular expression that topics are subscribed with, in RE2's syntax (which is that of RE2/J,
-/// Kafka's). It must match the whole name. Matching takes time linear in the name, whatever the
-/// expression, so that one from outside cannot stall the broker.
+/// Kafka's). It must match the whole name. Matching takes time linear in the name, and one that
+/// would take long for each letter is refused, so that an expression from outside cannot stall the
+/// broker.
 class TopicRegex {
  public:
   explicit TopicRegex(std::string_view expression);
@@ -28,6 +29,7 @@ class TopicRegex {
 
  private:
   std::unique_ptr<re2::RE2> compiled_;
+  std::string problem_;
 };
 
 }  // namespace millrace::broker
