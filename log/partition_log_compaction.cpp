@@ -128,6 +128,7 @@ Result<void> PartitionLog::swap_segments(CompactionWork& work) {
   const auto last = first + static_cast<std::ptrdiff_t>(work.group_.size());
   compacted_ = true;
   gaps_below_ = work.gaps_below_;
+  rolled_ = true;  // the recovery point is to tell the times of the new ones
   snapshots_.forget_below(work.plan_.end);
   for (auto source = first; source != last; ++source) {
     for (const auto suffix : kSegmentSuffixes) {

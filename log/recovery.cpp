@@ -191,7 +191,10 @@ Result<void> LogRecovery::read_segments() {
 Result<bool> LogRecovery::restore(Segment& segment, const TrustedPart& trusted) {
   const std::uint32_t interval = log_.config_.index_interval_bytes;
   // A time index alone does not tell the largest timestamp: it may have lost its last entries.
-  if (!trusted.newest && trusted.bytes > 0) return restore_from_headers(segment, trusted, interval);
+  if (!trusted.newest && trusted.bytes > 0) {
+    times_unknown_ = true;
+    return restore_from_headers(segment, trusted, interval);
+  }
   const auto restored = restore_from_indexes(segment, log_.files_, trusted, interval);
   if (!restored || *restored) return restored;
   const auto from_headers = restore_from_headers(segment, trusted, interval);
@@ -446,7 +449,8 @@ Result<void> LogRecovery::settle() {
   log_.sync_point_ = *sync_point;
   log_.sync_point_->bear_losses();  // an old one only makes the next recovery less sure
   // What was rebuilt is to be written down by the next checkpoint, which is due at once.
-  log_.rolled_ = !report_.clean || report_.indexes_rebuilt > 0 || report_.producers_rebuilt;
+  log_.rolled_ =
+      !report_.clean || report_.indexes_rebuilt > 0 || report_.producers_rebuilt || times_unknown_;
   if (report_.clean) return {};
   const auto noted = SyncPoint{end_}.encode();
   const std::array pieces{Bytes{noted}};

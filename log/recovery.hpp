@@ -90,7 +90,9 @@ class LogRecovery {
   bool read_only_ = false;
   bool log_start_missing_ = false;
   bool gap_point_lost_ = false;  // or the cleaner point: there are gaps, nobody knows how far
-  bool changed_ = false;         // files were removed or cut
+  bool times_unknown_ =
+      false;              // of segments that compaction put in place behind the last checkpoint
+  bool changed_ = false;  // files were removed or cut
   std::vector<Unsynced> unsynced_;
 };
 
