@@ -1,11 +1,9 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "tests/broker/group/consumer_script.hpp"
 #include "tests/broker/group/script.hpp"
+#include "tests/support/scenario_files.hpp"
 
 /// Runs `scenarios/*.txt`. A scenario is a list of steps; under each stands, indented by "  > ",
 /// all that came out of it: replies by the label of their request, and writes with their ticket.
@@ -377,39 +375,9 @@ class ScriptRun {
   std::vector<std::string> lines_;
 };
 
-std::string run_file(const std::filesystem::path& path) {
-  std::ifstream in{path};
-  std::string transcript;
-  auto run = std::make_unique<ScriptRun>();
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("  > ")) continue;
-    transcript += line + "\n";
-    if (line.starts_with("scenario")) run = std::make_unique<ScriptRun>();
-    if (line.empty() || line.starts_with("#") || line.starts_with("scenario")) continue;
-    INFO(line);
-    for (const auto& out : run->step(line)) transcript += "  > " + out + "\n";
-  }
-  return transcript;
-}
-
 TEST_CASE("group scenarios: what comes out is what is written under each step",
           "[broker][group][scenario]") {
-  const std::filesystem::path folder{MILLRACE_SOURCE_DIR "/tests/broker/group/scenarios"};
-  std::size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator{folder}) {
-    if (entry.path().extension() != ".txt") continue;
-    ++files;
-    INFO(entry.path().filename().string());
-    const auto transcript = run_file(entry.path());
-    std::ostringstream expected;
-    expected << std::ifstream{entry.path()}.rdbuf();
-    if (std::getenv("MILLRACE_REWRITE_SCENARIOS") != nullptr) {
-      std::ofstream{entry.path()} << transcript;
-    } else {
-      CHECK(transcript == expected.str());
-    }
-  }
-  REQUIRE(files > 0);
+  sim::check_scenarios<ScriptRun>(MILLRACE_SOURCE_DIR "/tests/broker/group/scenarios");
 }
 
 }  // namespace

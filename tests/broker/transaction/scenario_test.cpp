@@ -1,11 +1,9 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "broker/transaction/coordinator.hpp"
 #include "tests/broker/group/script.hpp"
+#include "tests/support/scenario_files.hpp"
 
 /// Runs `scenarios/*.txt`, in the form of the group coordinator's. A producer is written as
 /// ID/EPOCH, the first producer id that is given out is 100. `written` commits all writes that are
@@ -221,39 +219,10 @@ class TransactionScript {
   std::vector<std::string> lines_;
 };
 
-std::string run_file(const std::filesystem::path& path) {
-  std::ifstream in{path};
-  std::string transcript;
-  auto run = std::make_unique<TransactionScript>();
-  for (std::string line; std::getline(in, line);) {
-    if (line.starts_with("  > ")) continue;
-    transcript += line + "\n";
-    if (line.starts_with("scenario")) run = std::make_unique<TransactionScript>();
-    if (line.empty() || line.starts_with("#") || line.starts_with("scenario")) continue;
-    INFO(line);
-    for (const auto& out : run->step(line)) transcript += "  > " + out + "\n";
-  }
-  return transcript;
-}
-
 TEST_CASE("transaction scenarios: what comes out is what is written under each step",
           "[broker][transaction][scenario]") {
-  const std::filesystem::path folder{MILLRACE_SOURCE_DIR "/tests/broker/transaction/scenarios"};
-  std::size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator{folder}) {
-    if (entry.path().extension() != ".txt") continue;
-    ++files;
-    INFO(entry.path().filename().string());
-    const auto transcript = run_file(entry.path());
-    std::ostringstream expected;
-    expected << std::ifstream{entry.path()}.rdbuf();
-    if (std::getenv("MILLRACE_REWRITE_SCENARIOS") != nullptr) {
-      std::ofstream{entry.path()} << transcript;
-    } else {
-      CHECK(transcript == expected.str());
-    }
-  }
-  REQUIRE(files > 0);
+  sim::check_scenarios<TransactionScript>(MILLRACE_SOURCE_DIR
+                                          "/tests/broker/transaction/scenarios");
 }
 
 }  // namespace
