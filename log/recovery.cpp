@@ -389,19 +389,25 @@ Result<void> LogRecovery::replay() {
 
 /// The last process may have died of a sync that failed. The system then has the bytes, and takes
 /// them for clean: another sync says yes and writes nothing. So what lies behind the sync point is
-/// written once more, as it is, and the file's length as well.
+/// written once more, as it is, and the file's length as well. Its pages are let go first: to ext4
+/// they have a place on the disk that was written to, and what is written to such a page again
+/// never turns that place into one that can be read.
 Result<void> LogRecovery::write_again(const Unsynced& part) {
-  constexpr std::uint64_t kBlockBytes = 256U << 10;
+  constexpr std::uint64_t kPageBytes = 4096;
+  constexpr std::uint64_t kBlockBytes = 64 * kPageBytes;
   const auto end = part.file->size();
   if (!end) return end.error();
   if (const auto cut = part.file->truncate(*end); !cut) return cut.error();
   if (!part.rewrite_from) return {};
+  const auto pages = pinned(part.file);
   std::vector<std::byte> block;
-  for (std::uint64_t at = *part.rewrite_from; at < *end; at += block.size()) {
+  for (std::uint64_t at = *part.rewrite_from / kPageBytes * kPageBytes; at < *end;
+       at += block.size()) {
     block.resize(std::min(kBlockBytes, *end - at));
     const auto read = part.file->read_at(block, at);
     if (!read) return read.error();
     if (*read != block.size()) return Errc::corrupt_file;
+    pages->let_go(at, block.size());
     const std::array pieces{Bytes{block}};
     if (const auto written = part.file->write_at(pieces, at); !written) return written.error();
   }
@@ -415,6 +421,8 @@ Result<void> LogRecovery::settle() {
   const Offset front = log_.segments_.front()->base();
   log_.recovery_point_ = point_.value_or(RecoveryPoint{front, front, 0});
   report_.clean = point_ && point_->offset == end_ && !changed_ && report_.damages == 0;
+  for (const auto& part : unsynced_)
+    if (const auto written = write_again(part); !written) return written.error();
   if (read_only_) {
     log_.state_ = LogState::read_only;
     // A truncation makes promises about what it leaves, so it is to sync that first.
@@ -426,10 +434,8 @@ Result<void> LogRecovery::settle() {
     return {};
   }
   // What survived was only written, for all we know: from here on it counts as synced.
-  for (const auto& part : unsynced_) {
-    if (const auto written = write_again(part); !written) return written.error();
+  for (const auto& part : unsynced_)
     if (const auto synced = part.file->sync(); !synced) return synced.error();
-  }
   const auto stale = log_.snapshots_.remove_behind(files, end_);
   if (!stale) return stale.error();
   if (log_start_missing_) {

@@ -114,6 +114,10 @@ class MemoryFiles::Handle final : public log::File {
     if (disk_->cold) return os_error(EAGAIN);
     return read_at(into, position);
   }
+  void let_go(std::uint64_t position, std::uint64_t size) const override {
+    const std::scoped_lock lock{disk_->mutex};
+    if (generation_ == disk_->generation) node_->let_go(position, size);
+  }
   [[nodiscard]] bool is_resident(std::uint64_t /*position*/,
                                  std::uint64_t /*size*/) const override {
     return !disk_->cold;

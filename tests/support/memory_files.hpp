@@ -78,7 +78,8 @@ class MemoryFiles final : public log::Files {
   void lose_power_at_call(std::uint64_t nth);
   [[nodiscard]] bool power_lost() const;
   /// From now on a failed sync leaves what it should have synced visible, but it never reaches the
-  /// disk, not by a later sync either: Linux counts such pages as clean.
+  /// disk, not by a later sync either: Linux counts such pages as clean. What is written into them
+  /// later does not either, see `MemoryNode::forget_unsynced`.
   void forget_on_failed_sync(bool forget);
   /// Called before each call of files, with the file's path, outside of all locks: it may call back
   /// and so let other work happen in the middle of this. Set it while nothing runs.

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,12 @@ struct MemoryNode {
   void make_durable();
   void make_all_durable();
   /// What was written since the last sync stays visible and will never reach the disk: what some
-  /// systems do when a sync fails.
-  void forget_unsynced() { file_steps.clear(); }
+  /// systems do when a sync fails. Nor will what is written into the same pages later, until they
+  /// were let go: ext4 takes their place on the disk for one that was written before.
+  void forget_unsynced();
+  /// Forgotten pages that lie in the range (of the last one, what the file has) show again what the
+  /// disk has, and may be written anew.
+  void let_go(std::uint64_t position, std::uint64_t size);
   /// Each step survives wholly, torn or not at all; then the same for everything below.
   void crash(Rng& rng);
 
@@ -42,11 +47,14 @@ struct MemoryNode {
   std::vector<std::byte> data;
   std::vector<std::byte> durable_data;
   std::vector<FileStep> file_steps;
+  std::set<std::uint64_t> forgotten_pages;
   Entries entries;
   Entries durable_entries;
   std::vector<DirectoryStep> directory_steps;
 
  private:
+  /// The part of the write that is not on forgotten pages.
+  void take_by_pages(const FileStep& step);
   void crash_step(const FileStep& step, Rng& rng);
 };
 

@@ -59,6 +59,11 @@ MUTANTS = {
         "if (const auto written = write_again(part); !written) return written.error();",
         "",
     ),
+    "writes-into-forgotten-pages": Mutant(
+        "log/recovery.cpp",
+        "pages->let_go(at, block.size());",
+        "static_cast<void>(pages);",
+    ),
     "truncation-keeps-the-points": Mutant(
         "log/partition_log_truncate.cpp",
         "if (const auto lowered = lower_points(*cut); !lowered) return lowered.error();",
