@@ -14,8 +14,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "interop"))
 
-import franz
 import harness
+import languages
 from harness import Broker
 
 KILLS = int(os.environ.get("MILLRACE_KILLS", 40 if harness.LONG else 6))
@@ -25,7 +25,7 @@ SEED = int(os.environ.get("MILLRACE_SEED", time.time_ns() % 1_000_000))
 
 class ExactlyOnce(unittest.TestCase):
     def test_a_copier_that_is_killed_copies_everything_once_and_in_order(self) -> None:
-        program = franz.program()
+        program = languages.go_program("franz")
         chance = random.Random(SEED)
         print(f"MILLRACE_SEED={SEED}")
         settings = {

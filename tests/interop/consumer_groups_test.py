@@ -1,13 +1,12 @@
 """The consumer protocol (KIP-848) as librdkafka speaks it: members share, die, come back and move."""
 
 import collections
-import signal
-import subprocess
-import sys
 import unittest
 
 import harness
-from harness import HERE, Broker, kcat, wait_for
+import languages
+from harness import Broker, kcat, wait_for
+from languages import CLIENTS
 
 PARTITIONS = 6
 SECONDS = 30
@@ -21,40 +20,16 @@ SETTINGS = {
 }
 
 
-class Member:
-    """A process in a group: what it has and what it has read, in a file that grows."""
+class Member(languages.Member):
+    """librdkafka's, in the group that is named after the test."""
 
     def __init__(
-        self, test: "ConsumerGroups", name: str, *options: str, topic: str = "topic",
-        protocol: str = "consumer",
-    ) -> None:  # fmt: skip
-        self._output = test.broker.data.parent / f"{test.id()}-{name}"
-        output = test.enterContext(self._output.open("wb"))
-        self.process = test.enterContext(
-            harness.running(
-                sys.executable, "-B", str(HERE / "consumer_member.py"), test.broker.address, topic,
-                test.group, protocol, *options, stdout=output, stderr=subprocess.DEVNULL,
-            )
+        self, test: "ConsumerGroups", *options: str, topic: str = "topic", protocol: str = "consumer"
+    ) -> None:
+        super().__init__(
+            test, test.broker, CLIENTS["librdkafka"], topic, test.group, f"protocol={protocol}",
+            *options,
         )  # fmt: skip
-
-    def _lines(self) -> list[list[str]]:
-        whole = self._output.read_text().rpartition("\n")[0]
-        return [line.split(" ") for line in whole.splitlines()]
-
-    def assigned(self) -> set[int]:
-        shares = [line[1:] for line in self._lines() if line[0] == "+"]
-        return set(map(int, shares[-1])) if shares else set()
-
-    def read(self) -> list[str]:
-        return [line[2] for line in self._lines() if line[0] != "+"]
-
-    def leave(self) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
-
-    def die(self) -> None:
-        self.process.kill()
-        self.process.wait(20)
 
 
 class ConsumerGroups(unittest.TestCase):
@@ -79,22 +54,14 @@ class ConsumerGroups(unittest.TestCase):
 
     def share(self, *members: Member) -> None:
         """Waits until these members have all partitions between them, evenly."""
-
-        def shared() -> bool:
-            shares = [member.assigned() for member in members]
-            sizes = [len(share) for share in shares]
-            return sum(sizes) == PARTITIONS == len(set().union(*shares)) and (
-                max(sizes) - min(sizes) <= 1
-            )
-
-        wait_for(f"even share of {PARTITIONS} partitions", SECONDS, shared)
+        languages.wait_for_share(PARTITIONS, SECONDS, *members)
 
     def all_read(self, *members: Member) -> collections.Counter[str]:
         """Waits until everything sent was read by somebody; what was read, with how often."""
 
         def counted() -> collections.Counter[str] | None:
             counts = collections.Counter(
-                value for m in members for value in m.read() if value.startswith(self.group + "-")
+                value for m in members for value in m.values() if value.startswith(self.group + "-")
             )
             return counts if len(counts) == self.sent else None
 
@@ -108,9 +75,9 @@ class ConsumerGroups(unittest.TestCase):
 
     def test_members_share_and_hand_over_when_one_leaves(self) -> None:
         self.send(100)
-        one = Member(self, "one")
+        one = Member(self)
         self.share(one)
-        two = Member(self, "two")
+        two = Member(self)
         self.share(one, two)
         self.send(100)
         self.assertEqual(set(self.all_read(one, two).values()), {1})
@@ -123,7 +90,7 @@ class ConsumerGroups(unittest.TestCase):
         wait_for("empty group", SECONDS, lambda: self.listed() == ("EMPTY", "CONSUMER"))
 
     def test_a_member_that_is_killed_is_replaced_after_its_session(self) -> None:
-        one, two = Member(self, "one"), Member(self, "two")
+        one, two = Member(self), Member(self)
         self.send(200)
         self.share(one, two)
         two.die()
@@ -133,33 +100,31 @@ class ConsumerGroups(unittest.TestCase):
 
     def test_a_static_member_comes_back_to_what_it_had(self) -> None:
         self.send(1)
-        one, two = Member(self, "one", "group.instance.id=i1"), Member(
-            self, "two", "group.instance.id=i2"
-        )
+        one, two = Member(self, "instance=i1"), Member(self, "instance=i2")
         self.share(one, two)
         had = two.assigned()
         two.leave()
-        again = Member(self, "again", "group.instance.id=i2")
+        again = Member(self, "instance=i2")
         self.share(one, again)
         self.assertEqual(again.assigned(), had)
 
     def test_the_range_assignor(self) -> None:
         self.send(1)
-        one = Member(self, "one", "group.remote.assignor=range")
-        two = Member(self, "two", "group.remote.assignor=range")
+        one = Member(self, "group.remote.assignor=range")
+        two = Member(self, "group.remote.assignor=range")
         self.share(one, two)
         runs = sorted((sorted(one.assigned()), sorted(two.assigned())))
         self.assertEqual(runs, [[0, 1, 2], [3, 4, 5]])
 
     def test_a_regular_expression_finds_topics_that_come_later(self) -> None:
         self.send(10, topic="fruit-apple")
-        one = Member(self, "one", topic="^fruit-.*")
+        one = Member(self, topic="^fruit-.*")
         self.all_read(one)
         self.send(10, topic="fruit-pear")
         self.all_read(one)
 
     def test_the_broker_restarts_under_its_members(self) -> None:
-        one, two = Member(self, "one"), Member(self, "two")
+        one, two = Member(self), Member(self)
         self.send(100)
         self.share(one, two)
         self.broker.kill()
@@ -168,17 +133,14 @@ class ConsumerGroups(unittest.TestCase):
         self.all_read(one, two)
         self.share(one, two)
 
-    def classic(self, name: str) -> Member:
-        return Member(
-            self, name, "partition.assignment.strategy=cooperative-sticky", protocol="classic"
-        )
+    def classic(self) -> Member:
+        return Member(self, "strategy=cooperative", protocol="classic")
 
     def test_a_group_changes_its_protocol_while_nobody_is_in_it(self) -> None:
         everybody: list[Member] = []
-        for number, protocol in enumerate(("classic", "consumer", "classic")):
+        for protocol in ("classic", "consumer", "classic"):
             self.send(50)
-            name = str(number)
-            member = self.classic(name) if protocol == "classic" else Member(self, name)
+            member = self.classic() if protocol == "classic" else Member(self)
             everybody.append(member)
             self.all_read(*everybody)
             wait_for("type of the group", SECONDS, lambda: self.listed()[1] == protocol.upper())
@@ -186,21 +148,21 @@ class ConsumerGroups(unittest.TestCase):
         self.assertEqual(set(self.all_read(*everybody).values()), {1})
 
     def test_an_application_moves_to_the_consumer_protocol_and_back_without_a_stop(self) -> None:
-        one, two = self.classic("one"), self.classic("two")
+        one, two = self.classic(), self.classic()
         self.send(100)
         self.share(one, two)
         self.assertEqual(self.listed()[1], "CLASSIC")
-        three = Member(self, "three")
+        three = Member(self)
         self.share(one, two, three)
         self.assertEqual(self.listed()[1], "CONSUMER")
         self.send(100)
         one.leave()
-        four = Member(self, "four")
+        four = Member(self)
         self.share(two, three, four)
         two.leave()
         self.share(three, four)
         self.send(100)
-        five = self.classic("five")
+        five = self.classic()
         self.share(three, four, five)
         three.leave()
         self.share(four, five)

@@ -1,51 +1,18 @@
 """Consumers that share a topic: who gets what, and what happens when one of them dies or leaves."""
 
 import collections
-import importlib.util
-import signal
 import subprocess
 import threading
 import time
 import unittest
 
 import harness
-from harness import HERE, Broker, kcat, wait_for
+import languages
+from harness import Broker, kcat, wait_for
+from languages import CLIENTS, Member
 
 PARTITIONS = 6
 SESSION_SECONDS = 6  # the smallest that a broker allows by default
-
-
-class Member:
-    """A process in a group: what it was assigned and what it has read, in a file that grows."""
-
-    def __init__(self, test: unittest.TestCase, broker: Broker, name: str) -> None:
-        self._output = broker.data.parent / name
-        output = test.enterContext(self._output.open("wb"))
-        self.process = test.enterContext(
-            harness.running(
-                "/usr/bin/python3", "-B", str(HERE / "member.py"), broker.address, "topic", "group",
-                str(SESSION_SECONDS * 1000), stdout=output, stderr=subprocess.DEVNULL,
-            )
-        )  # fmt: skip
-
-    def _lines(self) -> list[list[str]]:
-        whole = self._output.read_text().rpartition("\n")[0]
-        return [line.split(" ") for line in whole.splitlines()]
-
-    def assigned(self) -> set[int]:
-        """The partitions that it has now."""
-        shares = [line[1:] for line in self._lines() if line[0] == "+"]
-        return set(map(int, shares[-1])) if shares else set()
-
-    def read(self) -> list[tuple[int, int, str]]:
-        """Partition, offset and value of all it has read so far, in its order."""
-        records = (line for line in self._lines() if line[0] != "+")
-        return [(int(partition), int(offset), value) for partition, offset, value in records]
-
-    def leave(self) -> None:
-        """Ends it in order: it commits what it has read and says goodbye."""
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
 
 
 class Source:
@@ -73,7 +40,6 @@ class Source:
         self._thread.join(60)
 
 
-@unittest.skipIf(importlib.util.find_spec("kafka") is None, "python3-kafka is not installed")
 class Groups(unittest.TestCase):
     def broker(self) -> Broker:
         settings = {"num.partitions": str(PARTITIONS), "group.initial.rebalance.delay.ms": "0"}
@@ -81,21 +47,11 @@ class Groups(unittest.TestCase):
         kcat(broker, "-L", "-t", "topic")  # makes the topic
         return broker
 
-    def member(self, broker: Broker, name: str) -> Member:
-        return Member(self, broker, name)
+    def member(self, broker: Broker) -> Member:
+        return Member(self, broker, CLIENTS["kafka-python-debian"], "topic", "group")
 
     def wait_for_share(self, seconds: float, *members: Member) -> None:
-        """Until the members have all partitions among them, and nobody has another's."""
-
-        def is_shared() -> bool:
-            owned = [member.assigned() for member in members]
-            return (
-                all(owned)
-                and sum(map(len, owned)) == PARTITIONS
-                and set().union(*owned) == set(range(PARTITIONS))
-            )
-
-        wait_for("share for everyone", seconds, is_shared)
+        languages.wait_for_share(PARTITIONS, seconds, *members)
 
     def wait_until_read(self, values: set[str], *members: Member) -> None:
         def is_read() -> bool:
@@ -105,7 +61,7 @@ class Groups(unittest.TestCase):
 
     def test_two_members_share_and_a_killed_ones_part_goes_to_the_other(self) -> None:
         broker = self.broker()
-        first, second = self.member(broker, "first"), self.member(broker, "second")
+        first, second = self.member(broker), self.member(broker)
         self.wait_for_share(20, first, second)
         self.assertEqual(len(first.assigned()), PARTITIONS // 2)
         source = Source(broker)
@@ -120,14 +76,14 @@ class Groups(unittest.TestCase):
 
     def test_clean_hand_overs_deliver_each_record_once(self) -> None:
         broker = self.broker()
-        first = self.member(broker, "first")
+        first = self.member(broker)
         self.wait_for_share(20, first)
         source = Source(broker)
-        second = self.member(broker, "second")
+        second = self.member(broker)
         self.wait_for_share(20, first, second)
         first.leave()
         self.wait_for_share(20, second)
-        third = self.member(broker, "third")
+        third = self.member(broker)
         self.wait_for_share(20, second, third)
         second.leave()
         self.wait_for_share(20, third)
@@ -148,7 +104,7 @@ class Groups(unittest.TestCase):
 
     def test_committed_offsets_survive_a_restart(self) -> None:
         broker = self.broker()
-        first, second = self.member(broker, "first"), self.member(broker, "second")
+        first, second = self.member(broker), self.member(broker)
         self.wait_for_share(20, first, second)
         source = Source(broker)
         wait_for("records read by both", 20, lambda: first.read() and second.read())
@@ -157,7 +113,7 @@ class Groups(unittest.TestCase):
         for member in (first, second):
             member.leave()
         broker.restart()
-        third = self.member(broker, "third")
+        third = self.member(broker)
         self.wait_for_share(20, third)
         kcat(broker, "-P", "-t", "topic", stdin=b"after\n")
         self.wait_until_read({"after"}, third)

@@ -6,6 +6,8 @@
 //	franz ADDRESS fill RECORDS       writes that many numbers to `source`
 //	franz ADDRESS copy RECORDS       copies `source` to `sink` in transactions, until it is killed
 //	franz ADDRESS check RECORDS      waits for that many in `sink`, and compares it with `source`
+//	franz ADDRESS produce TOPIC CODEC PREFIX COUNT
+//	franz ADDRESS member TOPIC GROUP [OPTION=VALUE...]
 //
 // `all` writes to two topics in transactions of which every third is aborted, copies one of them to a
 // third topic in a group, aborting every second round, and checks what readers of committed data see.
@@ -22,6 +24,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"millrace/tests/interop/member"
 )
 
 const partitions = 3
@@ -264,15 +267,22 @@ func all(ctx context.Context, address string, count int) {
 }
 
 func main() {
-	if len(os.Args) != 4 {
+	if len(os.Args) < 4 {
 		check(errors.New("usage: franz ADDRESS all|fill|copy|check COUNT"))
 	}
 	address := os.Args[1]
-	count, err := strconv.Atoi(os.Args[3])
-	check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), 280*time.Second)
 	defer cancel()
+	if os.Args[2] == "member" {
+		beMember(ctx, address, os.Args[3], os.Args[4], member.ParseOptions(os.Args[5:]))
+		return
+	}
+	count, err := strconv.Atoi(os.Args[len(os.Args)-1])
+	check(err)
 	switch os.Args[2] {
+	case "produce":
+		produce(ctx, address, os.Args[3], os.Args[4], os.Args[5], count)
+		return
 	case "all":
 		all(ctx, address, count)
 	case "fill":

@@ -1,0 +1,107 @@
+// What users of sarama do: send with each codec, and share a topic in a group.
+//
+// usage: sarama ADDRESS produce TOPIC CODEC PREFIX COUNT
+//
+//	sarama ADDRESS member TOPIC GROUP [OPTION=VALUE...]
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/IBM/sarama"
+	"millrace/tests/interop/member"
+)
+
+var codecs = map[string]sarama.CompressionCodec{
+	"none": sarama.CompressionNone, "gzip": sarama.CompressionGZIP, "snappy": sarama.CompressionSnappy,
+	"lz4": sarama.CompressionLZ4, "zstd": sarama.CompressionZSTD,
+}
+
+func check(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+func produce(address, topic, codec, prefix string, count int) {
+	config := sarama.NewConfig()
+	config.Version = sarama.MaxVersion
+	config.Producer.RequiredAcks = sarama.WaitForAll
+	config.Producer.Idempotent = true
+	config.Net.MaxOpenRequests = 1 // what sarama asks of idempotent producers
+	config.Producer.Return.Successes = true
+	config.Producer.Compression = codecs[codec]
+	producer, err := sarama.NewSyncProducer([]string{address}, config)
+	check(err)
+	var records []*sarama.ProducerMessage
+	for i := 0; i < count; i++ {
+		value := sarama.StringEncoder(fmt.Sprintf("%s-%d", prefix, i))
+		records = append(records, &sarama.ProducerMessage{Topic: topic, Value: value})
+	}
+	check(producer.SendMessages(records))
+	check(producer.Close())
+}
+
+// handler marks what it prints. Marks are committed now and then, and before a partition is given up.
+type handler struct {
+	report member.Report
+}
+
+func (h *handler) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (h *handler) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+
+func (h *handler) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	h.report.Gained(claim.Partition())
+	defer h.report.Lost(claim.Partition())
+	for record := range claim.Messages() {
+		h.report.Read(record.Partition, record.Offset, record.Value)
+		session.MarkMessage(record, "")
+	}
+	return nil
+}
+
+func beMember(address, topic, group string, options member.Options) {
+	config := sarama.NewConfig()
+	config.Version = sarama.MaxVersion
+	config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	config.Consumer.Group.Session.Timeout = 6 * time.Second
+	config.Consumer.Group.Heartbeat.Interval = 300 * time.Millisecond
+	config.Consumer.Group.InstanceId = options["instance"]
+	if options["strategy"] == "cooperative" {
+		config.Consumer.Group.Rebalance.GroupStrategies =
+			[]sarama.BalanceStrategy{sarama.NewBalanceStrategyCooperativeSticky()}
+	}
+	consumer, err := sarama.NewConsumerGroup([]string{address}, group, config)
+	check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	stopped := member.Stopped()
+	go func() {
+		<-stopped
+		cancel()
+	}()
+	work := &handler{}
+	for ctx.Err() == nil {
+		err := consumer.Consume(ctx, []string{topic}, work)
+		if err != nil && !errors.Is(err, sarama.ErrClosedConsumerGroup) {
+			fmt.Fprintln(os.Stderr, err) // the broker may be away; the next round tries again
+			time.Sleep(100 * time.Millisecond)
+		}
+	}
+	check(consumer.Close())
+}
+
+func main() {
+	address, verb, topic := os.Args[1], os.Args[2], os.Args[3]
+	if verb == "produce" {
+		count, err := strconv.Atoi(os.Args[6])
+		check(err)
+		produce(address, topic, os.Args[4], os.Args[5], count)
+		return
+	}
+	beMember(address, topic, os.Args[4], member.ParseOptions(os.Args[5:]))
+}
