@@ -2,6 +2,7 @@
 
 usage: kafka_python_client.py HOST:PORT produce TOPIC CODEC PREFIX COUNT
        kafka_python_client.py HOST:PORT member TOPIC GROUP [OPTION=VALUE...]
+       kafka_python_client.py HOST:PORT copy SOURCE SINK GROUP COUNT
 
 What a member prints, and its options: see languages.py. It runs with Debian's old version and with
 the newest, whichever is found first.
@@ -12,6 +13,7 @@ import sys
 
 from kafka import ConsumerRebalanceListener, KafkaConsumer, KafkaProducer
 from kafka.errors import CommitFailedError
+from kafka.structs import OffsetAndMetadata
 
 stopping = False
 
@@ -83,10 +85,38 @@ def be_member(server: str, topic: str, group: str, options: dict[str, str]) -> N
     consumer.close()
 
 
+def copy(server: str, source: str, sink: str, group: str, count: int) -> None:
+    consumer = KafkaConsumer(
+        source,
+        bootstrap_servers=server,
+        group_id=group,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    producer = KafkaProducer(bootstrap_servers=server, transactional_id=f"{group}-copier")
+    producer.init_transactions()
+    while count > 0:
+        for place, records in consumer.poll(timeout_ms=500, max_records=1).items():
+            for record in records:
+                producer.begin_transaction()
+                producer.send(sink, record.value)
+                behind = {place: OffsetAndMetadata(record.offset + 1, "", -1)}
+                producer.send_offsets_to_transaction(behind, consumer.group_metadata())
+                producer.commit_transaction()
+                producer.begin_transaction()
+                producer.send(sink, b"ghost").get(timeout=30)
+                producer.abort_transaction()
+                count -= 1
+    consumer.close()
+
+
 def main() -> None:
     server, verb, topic, *rest = sys.argv[1:]
     if verb == "produce":
         produce(server, topic, rest[0], rest[1], int(rest[2]))
+        return
+    if verb == "copy":
+        copy(server, topic, rest[0], rest[1], int(rest[2]))
         return
     signal.signal(signal.SIGTERM, stop)
     be_member(server, topic, rest[0], dict(option.split("=", 1) for option in rest[1:]))

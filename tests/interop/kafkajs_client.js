@@ -2,6 +2,7 @@
 //
 // usage: node kafkajs_client.js HOST:PORT produce TOPIC CODEC PREFIX COUNT
 //        node kafkajs_client.js HOST:PORT member TOPIC GROUP
+//        node kafkajs_client.js HOST:PORT copy SOURCE SINK GROUP COUNT
 //
 // What a member prints: see languages.py. kafkajs knows neither static members nor the cooperative
 // strategy, and of the codecs gzip alone; the others are plugged in, as its manual says.
@@ -62,7 +63,40 @@ async function beMember(groupId) {
   });
 }
 
-(verb === "produce" ? produce(...rest) : beMember(rest[0])).catch((error) => {
+async function copy(sink, groupId, count) {
+  const transactionalId = `${groupId}-copier`;
+  const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1, transactionalId });
+  await producer.connect();
+  const consumer = kafka.consumer({ groupId });
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  let left = Number(count);
+  let done;
+  const finished = new Promise((resolve) => (done = resolve));
+  await consumer.run({
+    autoCommit: false,
+    eachMessage: async ({ partition, message }) => {
+      if (left === 0) return;
+      const transaction = await producer.transaction();
+      await transaction.send({ topic: sink, messages: [{ value: message.value }] });
+      const offset = (BigInt(message.offset) + 1n).toString();
+      const topics = [{ topic, partitions: [{ partition, offset }] }];
+      await transaction.sendOffsets({ consumerGroupId: groupId, topics });
+      await transaction.commit();
+      const ghost = await producer.transaction();
+      await ghost.send({ topic: sink, messages: [{ value: "ghost" }] });
+      await ghost.abort();
+      left -= 1;
+      if (left === 0) done();
+    },
+  });
+  await finished;
+  await consumer.disconnect();
+  await producer.disconnect();
+}
+
+const verbs = { produce, member: beMember, copy };
+verbs[verb](...rest).catch((error) => {
   console.error(error);
   process.exit(1);
 });

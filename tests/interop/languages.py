@@ -9,6 +9,10 @@ what it has printed before it gives a partition up. The options:
     instance=NAME         a static member
     strategy=cooperative  partitions change hands one by one; eager otherwise
     protocol=consumer     the protocol of KIP-848; classic otherwise
+
+COMMAND HOST:PORT copy SOURCE SINK GROUP COUNT reads so many records in a group and copies each in a
+transaction that commits its offset as well, with the id GROUP-copier. Behind each it sends a record
+`ghost` in a transaction that it aborts. Those who cannot have tests of their own for this.
 """
 
 import fcntl
@@ -41,7 +45,7 @@ class Run:
 class Client:
     name: str
     prepare: Callable[[], Run]  # skips the test, with the reason, where that cannot be done
-    can: frozenset[str] = frozenset()  # of: static, cooperative, consumer
+    can: frozenset[str] = frozenset()  # of: static, cooperative, consumer, copy
     codecs: tuple[str, ...] = CODECS
 
 
@@ -154,31 +158,34 @@ CLIENTS = {
         Client(
             "librdkafka-debian",
             _debian("confluent_kafka", "python3-confluent-kafka", "librdkafka_client.py"),
-            frozenset({"static", "cooperative"}),
+            frozenset({"static", "cooperative", "copy"}),
         ),
-        Client("librdkafka", _pypi("librdkafka_client.py"), ALL),
+        Client("librdkafka", _pypi("librdkafka_client.py"), ALL | {"copy"}),
         Client("kafka-python-debian", _debian("kafka", "python3-kafka", "kafka_python_client.py")),
         Client(
-            "kafka-python", _pypi("kafka_python_client.py"), frozenset({"static", "cooperative"})
+            "kafka-python", _pypi("kafka_python_client.py"),
+            frozenset({"static", "cooperative", "copy"}),
         ),
         Client("franz-go", lambda: Run([str(go_program("franz"))]), ALL),
         Client(
-            "sarama", lambda: Run([str(go_program("sarama"))]), frozenset({"static", "cooperative"})
+            "sarama", lambda: Run([str(go_program("sarama"))]),
+            frozenset({"static", "cooperative", "copy"}),
         ),
-        Client("kafkajs", _kafkajs),
+        Client("kafkajs", _kafkajs, frozenset({"copy"})),
         Client("java", lambda: Run(["java", "-cp", java_classes(), "Client"]), ALL),
     )
 }
 
 
-def produce(client: Client, broker: Broker, topic: str, codec: str, prefix: str, count: int) -> None:
+def do(client: Client, broker: Broker, *arguments: object) -> None:
+    """Runs a client's program to its end."""
     run = client.prepare()
     done = subprocess.run(
-        [*run.command, broker.address, "produce", topic, codec, prefix, str(count)],
+        [*run.command, broker.address, *map(str, arguments)],
         capture_output=True, text=True, timeout=60, env={**os.environ, **run.environment},
     )  # fmt: skip
     if done.returncode != 0:
-        raise AssertionError(f"{client.name}, {codec}: {done.stderr[-2000:]}")
+        raise AssertionError(f"{client.name}, {arguments}: {done.stderr[-2000:]}")
 
 
 class Member:

@@ -76,7 +76,7 @@ class Languages(unittest.TestCase):
 
     def test_every_codec_and_back(self) -> None:
         for codec in self.client.codecs:
-            languages.produce(self.client, self.broker, self.topic, codec, codec, 200)
+            languages.do(self.client, self.broker, "produce", self.topic, codec, codec, 200)
         want = [f"{codec}-{i}" for codec in self.client.codecs for i in range(200)]
         self.sent = len(want)
         member = self.member()
@@ -124,6 +124,22 @@ class Languages(unittest.TestCase):
         self.send(50)
         self.all_read(one, two, again)
         self.assertEqual(one.assigned(), shares)
+
+    def test_what_is_copied_in_transactions_is_there_once(self) -> None:
+        if "copy" not in self.client.can:
+            self.skipTest(f"{self.client.name} does this in a test of its own, or cannot")
+        sink = f"{self.topic}-sink"
+        kcat(self.broker, "-L", "-t", sink)  # makes the topic
+        for _ in range(2):  # the second one goes on where the first ended
+            self.send(40)
+            languages.do(self.client, self.broker, "copy", self.topic, sink, f"{sink}-group", 40)
+        committed = ("-X", "isolation.level=read_committed")
+        copied = kcat(self.broker, "-C", "-q", "-e", "-t", sink, *committed).decode().split()
+        self.assertEqual(sorted(copied), sorted(f"v{i}" for i in range(self.sent)))
+        everything = kcat(
+            self.broker, "-C", "-q", "-e", "-t", sink, "-X", "isolation.level=read_uncommitted"
+        )
+        self.assertEqual(everything.decode().split().count("ghost"), self.sent)
 
     def test_members_outlive_a_broker_that_is_killed(self) -> None:
         one, two = self.member(), self.member()

@@ -2,6 +2,7 @@
 
 usage: librdkafka_client.py HOST:PORT produce TOPIC CODEC PREFIX COUNT
        librdkafka_client.py HOST:PORT member TOPIC GROUP [OPTION=VALUE...]
+       librdkafka_client.py HOST:PORT copy SOURCE SINK GROUP COUNT
 
 What a member prints, and its options: see languages.py; an option with a dot in its name is one of
 librdkafka's. It runs with Debian's version and with the newest, whichever is found first.
@@ -98,10 +99,42 @@ def be_member(server: str, topic: str, group: str, options: dict[str, str]) -> N
     consumer.close()
 
 
+def copy(server: str, source: str, sink: str, group: str, count: int) -> None:
+    consumer = ck.Consumer(
+        {
+            "bootstrap.servers": server,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+        }
+    )
+    consumer.subscribe([source])
+    producer = ck.Producer({"bootstrap.servers": server, "transactional.id": f"{group}-copier"})
+    producer.init_transactions(30)
+    while count > 0:
+        message = consumer.poll(1)
+        if message is None or message.error() is not None:
+            continue
+        producer.begin_transaction()
+        producer.produce(sink, message.value())
+        behind = ck.TopicPartition(source, message.partition(), message.offset() + 1)
+        producer.send_offsets_to_transaction([behind], consumer.consumer_group_metadata(), 30)
+        producer.commit_transaction(30)
+        producer.begin_transaction()
+        producer.produce(sink, b"ghost")
+        producer.flush(30)
+        producer.abort_transaction(30)
+        count -= 1
+    consumer.close()
+
+
 def main() -> None:
     server, verb, topic, *rest = sys.argv[1:]
     if verb == "produce":
         produce(server, topic, rest[0], rest[1], int(rest[2]))
+        return
+    if verb == "copy":
+        copy(server, topic, rest[0], rest[1], int(rest[2]))
         return
     signal.signal(signal.SIGTERM, stop)
     be_member(server, topic, rest[0], dict(option.split("=", 1) for option in rest[1:]))

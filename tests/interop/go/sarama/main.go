@@ -3,6 +3,7 @@
 // usage: sarama ADDRESS produce TOPIC CODEC PREFIX COUNT
 //
 //	sarama ADDRESS member TOPIC GROUP [OPTION=VALUE...]
+//	sarama ADDRESS copy SOURCE SINK GROUP COUNT
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
@@ -95,8 +97,81 @@ func beMember(address, topic, group string, options member.Options) {
 	check(consumer.Close())
 }
 
+// copier copies each record in a transaction that commits its offset as well.
+type copier struct {
+	producer    sarama.SyncProducer
+	sink, group string
+	left        int
+	mutex       sync.Mutex
+	done        func()
+}
+
+func (c *copier) Setup(sarama.ConsumerGroupSession) error   { return nil }
+func (c *copier) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+
+func (c *copier) ConsumeClaim(_ sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	for record := range claim.Messages() {
+		c.copy(record)
+	}
+	return nil
+}
+
+func (c *copier) copy(record *sarama.ConsumerMessage) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.left == 0 {
+		return
+	}
+	c.send(record.Value)
+	check(c.producer.AddMessageToTxn(record, c.group, nil))
+	check(c.producer.CommitTxn())
+	c.send([]byte("ghost"))
+	check(c.producer.AbortTxn())
+	c.left--
+	if c.left == 0 {
+		c.done()
+	}
+}
+
+// send begins a transaction with a record.
+func (c *copier) send(value []byte) {
+	check(c.producer.BeginTxn())
+	_, _, err := c.producer.SendMessage(
+		&sarama.ProducerMessage{Topic: c.sink, Value: sarama.ByteEncoder(value)})
+	check(err)
+}
+
+func copyAll(address, source, sink, group string, count int) {
+	config := sarama.NewConfig()
+	config.Version = sarama.MaxVersion
+	config.Producer.RequiredAcks = sarama.WaitForAll
+	config.Producer.Idempotent = true
+	config.Net.MaxOpenRequests = 1 // what sarama asks of idempotent producers
+	config.Producer.Return.Successes = true
+	config.Producer.Transaction.ID = group + "-copier"
+	config.Consumer.Offsets.Initial = sarama.OffsetOldest
+	config.Consumer.Offsets.AutoCommit.Enable = false
+	producer, err := sarama.NewSyncProducer([]string{address}, config)
+	check(err)
+	consumer, err := sarama.NewConsumerGroup([]string{address}, group, config)
+	check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	work := &copier{producer: producer, sink: sink, group: group, left: count, done: cancel}
+	for ctx.Err() == nil {
+		check(consumer.Consume(ctx, []string{source}, work))
+	}
+	check(consumer.Close())
+	check(producer.Close())
+}
+
 func main() {
 	address, verb, topic := os.Args[1], os.Args[2], os.Args[3]
+	if verb == "copy" {
+		count, err := strconv.Atoi(os.Args[6])
+		check(err)
+		copyAll(address, topic, os.Args[4], os.Args[5], count)
+		return
+	}
 	if verb == "produce" {
 		count, err := strconv.Atoi(os.Args[6])
 		check(err)
