@@ -33,6 +33,10 @@ MILLRACE_CLIENT_API(CreateTopics);
 MILLRACE_CLIENT_API(DeleteTopics);
 MILLRACE_CLIENT_API(DeleteRecords);
 MILLRACE_CLIENT_API(InitProducerId);
+MILLRACE_CLIENT_API(AddPartitionsToTxn);
+MILLRACE_CLIENT_API(AddOffsetsToTxn);
+MILLRACE_CLIENT_API(EndTxn);
+MILLRACE_CLIENT_API(TxnOffsetCommit);
 MILLRACE_CLIENT_API(OffsetForLeaderEpoch);
 MILLRACE_CLIENT_API(DescribeConfigs);
 MILLRACE_CLIENT_API(DescribeLogDirs);
@@ -73,6 +77,9 @@ constexpr protocol::VersionRange client_versions() {
       break;
     case ApiKey::offset_fetch:
       cap(1, 9);
+      break;
+    case ApiKey::add_partitions_to_txn:
+      cap(0, 3);  // from 4 on it is what brokers ask each other
       break;
     default:
       break;

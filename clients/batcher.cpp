@@ -221,8 +221,27 @@ bool Batcher::has_room() const {
 }
 
 bool Batcher::needs_identity() const {
-  if (!options_.idempotent || identity_) return false;
+  if (!options_.idempotent || !options_.transactional_id.empty() || identity_) return false;
   return std::ranges::any_of(queues_, [](const auto& entry) { return !entry.second.empty(); });
+}
+
+void Batcher::set_identity(ProducerIdentity identity, bool numbers_checked) {
+  if (identity_ == identity) return;
+  if (identity_)
+    for (auto& [id, queue] : queues_) queue.restart(numbers_checked);
+  identity_ = identity;
+}
+
+void Batcher::abandon(const ClientError& error) {
+  for (auto& [name, topic] : topics_) fail_topic(name, error);
+  for (auto& [id, queue] : queues_) {
+    queue.abandon(error);
+    settle(queue);
+  }
+}
+
+bool Batcher::unclear() const {
+  return std::ranges::any_of(queues_, [](const auto& entry) { return entry.second.unclear(); });
 }
 
 int Batcher::in_flight(BrokerId broker) const {
@@ -231,7 +250,7 @@ int Batcher::in_flight(BrokerId broker) const {
 }
 
 std::vector<Batcher::Request> Batcher::drain(const LeaderOf& leader_of, const CanSend& can_send,
-                                             Instant now) {
+                                             Instant now, const Admits& admits) {
   std::vector<Request> requests;
   leaderless_.clear();
   if (queues_.empty()) return requests;
@@ -256,6 +275,7 @@ std::vector<Batcher::Request> Batcher::drain(const LeaderOf& leader_of, const Ca
         continue;
       }
       if (in_flight(*leader) >= options_.in_flight_max || !can_send(*leader)) continue;
+      if (admits && !admits(id)) continue;
       auto& to = filling[*leader];
       const auto size = queue.next_size();
       if (!to.request.parts.empty() && to.bytes + size > options_.request_bytes_max) continue;
@@ -412,6 +432,7 @@ void Batcher::complete(Unplaced& record, const ClientError& error) {
 }
 
 void Batcher::note_failure(Ticket ticket, const ClientError& error) {
+  if (!first_failure_) first_failure_ = error;
   if (keep_failures_) failures_.emplace_back(ticket, error);
 }
 

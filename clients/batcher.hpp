@@ -41,7 +41,10 @@ class Batcher {
 
   /// A producer id must be had before anything can be sent.
   [[nodiscard]] bool needs_identity() const;
-  void set_identity(ProducerIdentity identity) { identity_ = identity; }
+  /// Another than before begins all sequences anew, and takes nothing to be left; for
+  /// `numbers_checked` see `PartitionQueue::restart`.
+  void set_identity(ProducerIdentity identity, bool numbers_checked = false);
+  [[nodiscard]] const std::optional<ProducerIdentity>& identity() const { return identity_; }
 
   struct Part {
     TopicPartition partition;
@@ -55,9 +58,11 @@ class Batcher {
   };
   using LeaderOf = std::function<std::optional<BrokerId>(const TopicPartition&)>;
   using CanSend = std::function<bool(BrokerId)>;
-  /// Everything that should go now, to brokers that `can_send` allows.
+  using Admits = std::function<bool(const TopicPartition&)>;
+  /// Everything that should go now, to partitions that `admits` allows, if there is one, and to
+  /// brokers that `can_send` allows.
   [[nodiscard]] std::vector<Request> drain(const LeaderOf& leader_of, const CanSend& can_send,
-                                           Instant now);
+                                           Instant now, const Admits& admits = {});
   /// Partitions that the last `drain` could not send for want of a leader.
   [[nodiscard]] const std::set<TopicPartition>& leaderless() const { return leaderless_; }
 
@@ -78,6 +83,14 @@ class Batcher {
   /// After `buffer_full`: the refused record fits, and a quarter of the memory is free, so that who
   /// waits does not come back for every single record.
   [[nodiscard]] bool has_room() const;
+  /// Gives up everything but what is in flight, and that too unless its next answer is a success.
+  void abandon(const ClientError& error);
+  /// See `PartitionQueue::unclear`; of any partition.
+  [[nodiscard]] bool unclear() const;
+  /// Why the first record was given up that was, since this was asked last.
+  [[nodiscard]] std::optional<ClientError> take_failure() {
+    return std::exchange(first_failure_, std::nullopt);
+  }
   /// Gives up everything, and every record to come.
   void close(const ClientError& error);
 
@@ -147,6 +160,7 @@ class Batcher {
   std::uint64_t next_request_ = 0;
   std::vector<std::pair<Ticket, ClientError>> failures_;
   bool keep_failures_ = false;
+  std::optional<ClientError> first_failure_;
   std::vector<Completion> completions_;
   std::size_t buffered_bytes_ = 0;
   std::size_t buffered_records_ = 0;

@@ -37,10 +37,6 @@ ClientError timed_out(std::string_view what) {
           .retriable = true};
 }
 
-bool is_coordinator_moved(ErrorCode code) {
-  return code == ErrorCode::not_coordinator || code == ErrorCode::coordinator_not_available;
-}
-
 }  // namespace
 
 struct Client::State {
@@ -354,8 +350,7 @@ net::Awaitable<Outcome<BrokerId>> Client::find_coordinator(CoordinatorType type,
                             : response->coordinators.front().error_message.value_or("");
     co_return rejected(code, fmt::format("FindCoordinator of {}", name), detail);
   }
-  const auto& found = response->coordinators.front();
-  const BrokerId broker{found.node_id};
+  const BrokerId broker{response->coordinators.front().node_id};
   s.coordinators[{type, name}] = broker;
   co_return broker;
 }
@@ -463,6 +458,16 @@ net::Awaitable<Outcome<void>> Client::await_topic(std::string topic, Instant dea
     }
     co_return rejected(code, fmt::format("Metadata for topic {}", topic));
   }
+}
+
+std::int16_t Client::feature_level(std::string_view name) const {
+  const ApiVersionTable* newest = nullptr;
+  for (const auto& [at, slot] : state_->slots) {
+    if (!slot->connection) continue;
+    const auto& table = slot->connection->versions();
+    if (!newest || table.features_epoch() > newest->features_epoch()) newest = &table;
+  }
+  return newest ? newest->feature_level(name) : std::int16_t{0};
 }
 
 net::Scheduler& Client::scheduler() {

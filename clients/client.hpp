@@ -58,12 +58,11 @@ class AnyExchange {
 template <class Request, class ErrorOf>
 class Exchange final : public AnyExchange {
  public:
-  Exchange(Request request, ErrorOf error_of)
-      : request_{std::move(request)}, error_of_{std::move(error_of)} {}
+  Exchange(Request request, ErrorOf error_of,
+           protocol::VersionRange versions = client_versions<Request>())
+      : request_{std::move(request)}, error_of_{std::move(error_of)}, versions_{versions} {}
   [[nodiscard]] protocol::ApiKey key() const override { return Request::kApiKey; }
-  [[nodiscard]] protocol::VersionRange versions() const override {
-    return client_versions<Request>();
-  }
+  [[nodiscard]] protocol::VersionRange versions() const override { return versions_; }
   Outcome<BrokerConnection::Outgoing> encode(BrokerConnection& to, std::int16_t version) override {
     return to.encode(request_, version);
   }
@@ -79,6 +78,7 @@ class Exchange final : public AnyExchange {
  private:
   Request request_;
   ErrorOf error_of_;
+  protocol::VersionRange versions_;
   std::optional<ResponseOf<Request>> response_;
 };
 
@@ -138,14 +138,13 @@ class Client {
     if (!done) co_return done.error();
     co_return std::move(exchange).take();
   }
-  /// To the coordinator of a group or a transactional id.
+  /// To the coordinator of a group or a transactional id, in a version of `versions`.
   template <class Request, class ErrorOf = TopLevelError>
-  net::Awaitable<Outcome<ResponseOf<Request>>> call_coordinator(CoordinatorType type,
-                                                                std::string name, Request request,
-                                                                Instant deadline,
-                                                                ErrorOf error_of = {},
-                                                                Lane lane = kGeneralLane) {
-    Exchange<Request, ErrorOf> exchange{std::move(request), std::move(error_of)};
+  net::Awaitable<Outcome<ResponseOf<Request>>> call_coordinator(
+      CoordinatorType type, std::string name, Request request, Instant deadline,
+      ErrorOf error_of = {}, Lane lane = kGeneralLane,
+      protocol::VersionRange versions = client_versions<Request>()) {
+    Exchange<Request, ErrorOf> exchange{std::move(request), std::move(error_of), versions};
     const auto done = co_await run_coordinator(type, std::move(name), exchange, deadline, lane);
     if (!done) co_return done.error();
     co_return std::move(exchange).take();
@@ -177,6 +176,10 @@ class Client {
   /// moment to be known everywhere), or at once when `wait_for_creation` is false.
   net::Awaitable<Outcome<void>> await_topic(std::string topic, Instant deadline,
                                             bool wait_for_creation = true);
+
+  /// The level of a feature of the cluster (KIP-584), by the newest that a broker we are connected
+  /// to has told; 0 when it is off or not known.
+  [[nodiscard]] std::int16_t feature_level(std::string_view name) const;
 
   [[nodiscard]] net::Scheduler& scheduler();
   [[nodiscard]] Rng& rng();

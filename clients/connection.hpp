@@ -36,9 +36,15 @@ class ApiVersionTable {
   [[nodiscard]] std::optional<std::int16_t> choose(protocol::ApiKey key,
                                                    protocol::VersionRange ours) const;
   [[nodiscard]] std::optional<protocol::VersionRange> range(protocol::ApiKey key) const;
+  /// The level of a feature that the whole cluster has agreed on (KIP-584); 0 without any.
+  [[nodiscard]] std::int16_t feature_level(std::string_view name) const;
+  /// Rises with every change of a feature; -1 when the broker knows nothing of features.
+  [[nodiscard]] std::int64_t features_epoch() const { return features_epoch_; }
 
  private:
   std::vector<std::pair<protocol::ApiKey, protocol::VersionRange>> ranges_;  // sorted by key
+  std::int64_t features_epoch_ = -1;
+  std::vector<std::pair<std::string, std::int16_t>> features_;  // finalized, with their levels
 };
 
 /// An answer as it came, with what is needed to read it.
@@ -62,12 +68,14 @@ class BrokerConnection {
   BrokerConnection(const BrokerConnection&) = delete;
   BrokerConnection& operator=(const BrokerConnection&) = delete;
 
-  /// Sends `request` in the highest common version and returns the answer to it. `timed_out` at
-  /// `deadline` leaves the connection usable: the late answer is dropped when it comes. Error codes
-  /// inside the answer are the caller's to read.
+  /// Sends `request` in the highest common version within `versions` and returns the answer to it.
+  /// `timed_out` at `deadline` leaves the connection usable: the late answer is dropped when it
+  /// comes. Error codes inside the answer are the caller's to read.
   template <class Request>
-  net::Awaitable<Outcome<ResponseOf<Request>>> call(Request request, Instant deadline) {
-    const auto version = version_for(Request::kApiKey, client_versions<Request>());
+  net::Awaitable<Outcome<ResponseOf<Request>>> call(
+      Request request, Instant deadline,
+      protocol::VersionRange versions = client_versions<Request>()) {
+    const auto version = version_for(Request::kApiKey, versions);
     if (!version) co_return version.error();
     auto frame = encode(request, *version);
     if (!frame) co_return frame.error();

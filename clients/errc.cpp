@@ -45,6 +45,10 @@ std::string_view to_string(Errc errc) {
       return "fenced";
     case Errc::not_subscribed:
       return "not_subscribed";
+    case Errc::out_of_turn:
+      return "out_of_turn";
+    case Errc::must_abort:
+      return "must_abort";
   }
   return "unknown";
 }
@@ -65,6 +69,11 @@ ClientError rejected(protocol::ErrorCode code, std::string_view where, std::stri
           .broker_code = code,
           .message = std::move(message),
           .retriable = protocol::is_retriable(code)};
+}
+
+bool is_coordinator_moved(protocol::ErrorCode code) {
+  return code == protocol::ErrorCode::not_coordinator ||
+         code == protocol::ErrorCode::coordinator_not_available;
 }
 
 ClientError from_network(ErrorInfo error, std::string_view where) {

@@ -32,6 +32,8 @@ enum class Errc {
   no_position,        ///< the consumer has no offset to start from and may not choose one
   fenced,             ///< somebody else took this member's or producer's place
   not_subscribed,     ///< the operation needs an assignment or a group that is not there
+  out_of_turn,        ///< the call does not fit what was called before: the message says what does
+  must_abort,         ///< the transaction cannot be committed any more: abort it, begin another
 };
 [[nodiscard]] std::string_view to_string(Errc errc);
 std::ostream& operator<<(std::ostream& out, Errc errc);
@@ -58,6 +60,8 @@ using Outcome = boost::system::result<T, ClientError>;
 /// orders-3"); `detail` is the broker's own message, possibly empty.
 [[nodiscard]] ClientError rejected(protocol::ErrorCode code, std::string_view where,
                                    std::string_view detail = {});
+/// The coordinator of a group or transactional id is elsewhere now, or soon: look it up again.
+[[nodiscard]] bool is_coordinator_moved(protocol::ErrorCode code);
 /// What the network refused, under way to `where`.
 [[nodiscard]] ClientError from_network(ErrorInfo error, std::string_view where);
 /// Bytes that are not what the protocol says.

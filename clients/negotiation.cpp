@@ -20,6 +20,15 @@ ApiVersionTable::ApiVersionTable(const ApiVersionsResponse& response) {
                          protocol::VersionRange{api.min_version, api.max_version});
   }
   std::ranges::sort(ranges_, {}, [](const auto& entry) { return entry.first; });
+  features_epoch_ = response.finalized_features_epoch;
+  for (const auto& feature : response.finalized_features)
+    features_.emplace_back(feature.name, feature.max_version_level);
+}
+
+std::int16_t ApiVersionTable::feature_level(std::string_view name) const {
+  for (const auto& [known, level] : features_)
+    if (known == name) return level;
+  return 0;
 }
 
 std::optional<protocol::VersionRange> ApiVersionTable::range(ApiKey key) const {

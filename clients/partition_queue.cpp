@@ -37,8 +37,9 @@ void PartitionQueue::add(const RecordRef& record, Timestamp timestamp, DeliveryC
   if (!fits_open_batch(bytes)) {
     auto& batch = batches_.emplace_back();
     batch.number = next_number_++;
-    batch.builder =
-        protocol::BatchBuilder{{.codec = options_.codec, .level = options_.compression_level}};
+    batch.builder = protocol::BatchBuilder{{.codec = options_.codec,
+                                            .level = options_.compression_level,
+                                            .transactional = !options_.transactional_id.empty()}};
     batch.first_ticket = ticket;
     batch.created = now;
     batch.deadline = now + options_.delivery_timeout;
@@ -125,6 +126,7 @@ void PartitionQueue::answered(BatchNumber number, BatchAnswer answer, Instant re
     finish(batch, std::move(answer));
     return;
   }
+  if (batch->abandoned) return finish_abandoned(batch);
   const auto where = fmt::format("Produce to {}-{}", id_.topic, id_.partition.value);
   if (broken_) return finish(batch, broken_error(*broken_));
   if (is_sequence_refusal(answer.code) && options_.idempotent) {
@@ -142,6 +144,7 @@ void PartitionQueue::lost(BatchNumber number, const ClientError& error, Instant 
   const auto batch = find(number);
   if (batch == batches_.end()) return;
   ENSURE(batch->in_flight);
+  if (batch->abandoned) return finish_abandoned(batch);
   // These two are said before anything is sent.
   const bool sent = error.code != Errc::unsupported && error.code != Errc::unreachable;
   if (sent) batch->perhaps_stored = true;
@@ -221,6 +224,33 @@ void PartitionQueue::break_down(const ClientError& cause) {
     if (waiting == batches_.end()) return;
     finish(waiting, broken_error(cause));
   }
+}
+
+void PartitionQueue::finish_abandoned(Iterator batch) {
+  unclear_ = true;
+  auto error = *batch->abandoned;
+  finish(batch, std::move(error));
+}
+
+void PartitionQueue::abandon(const ClientError& error) {
+  for (auto& batch : batches_)
+    if (batch.in_flight && !batch.abandoned) batch.abandoned = error;
+  for (;;) {
+    const auto waiting = std::ranges::find(batches_, false, &Batch::in_flight);
+    if (waiting == batches_.end()) return;
+    unclear_ = unclear_ || waiting->sequence.has_value();
+    finish(waiting, error);
+  }
+}
+
+void PartitionQueue::restart(bool numbers_checked) {
+  ENSURE(batches_.empty());
+  retry_at_ = {};
+  proven_ = numbers_checked;
+  next_sequence_ = {};
+  renumber_from_.reset();
+  broken_.reset();
+  unclear_ = false;
 }
 
 void PartitionQueue::fail_all(const ClientError& error) {

@@ -20,12 +20,6 @@ using Ticket = std::uint64_t;
 /// Names a batch of a queue while it lives.
 using BatchNumber = std::uint64_t;
 
-struct ProducerIdentity {
-  ProducerId id;
-  ProducerEpoch epoch;
-  friend bool operator==(const ProducerIdentity&, const ProducerIdentity&) = default;
-};
-
 /// What a broker said about one batch.
 struct BatchAnswer {
   protocol::ErrorCode code = protocol::ErrorCode::none;
@@ -46,6 +40,9 @@ struct BatchAnswer {
 /// A batch that is given up leaves one of two situations. Certainly not stored: the batches behind
 /// it are numbered anew. Perhaps stored: the sequence has a hole of unknown kind, so the queue is
 /// broken and everything in it and after it fails.
+///
+/// A transaction that is aborted gives everything up: `abandon`. Under another identity the queue
+/// begins again at sequence 0: `restart`.
 class PartitionQueue {
  public:
   PartitionQueue(TopicPartition id, const ProducerOptions& options)
@@ -96,6 +93,14 @@ class PartitionQueue {
   [[nodiscard]] std::optional<Instant> next_expiry() const;
   /// Gives up everything, in flight or not.
   void fail_all(const ClientError& error);
+  /// Gives up what is not in flight, and the rest unless its next answer is a success.
+  void abandon(const ClientError& error);
+  /// Some sequence was used up by a batch of which it is not known whether it is stored, or that
+  /// was abandoned: under this identity nothing sound can follow.
+  [[nodiscard]] bool unclear() const { return unclear_ || broken_ || renumber_from_; }
+  /// The producer has another identity. Nothing may be left. `numbers_checked`: brokers refuse a
+  /// first sequence of it that is not 0, so the first batch need not go alone.
+  void restart(bool numbers_checked);
 
   [[nodiscard]] std::vector<Finished> take_finished() { return std::exchange(finished_, {}); }
   [[nodiscard]] const std::optional<ClientError>& broken() const { return broken_; }
@@ -114,8 +119,9 @@ class PartitionQueue {
     Instant deadline;
     bool in_flight = false;
     bool sent_before = false;
-    bool perhaps_stored = false;  // some attempt's fate is not known
-    bool renumber = false;        // it was sent behind a batch that was given up
+    bool perhaps_stored = false;           // some attempt's fate is not known
+    bool renumber = false;                 // it was sent behind a batch that was given up
+    std::optional<ClientError> abandoned;  // while in flight
     std::optional<Sequence> sequence;
     SharedBytes sealed;  // empty until built, and again when it must be numbered anew
   };
@@ -127,6 +133,7 @@ class PartitionQueue {
   /// Ends a batch that no broker stored, or perhaps stored.
   void give_up(Iterator batch, ClientError error);
   void finish(Iterator batch, Outcome<BatchAnswer> outcome);
+  void finish_abandoned(Iterator batch);
   void break_down(const ClientError& cause);
   void renumber_if_due();
   [[nodiscard]] ClientError broken_error(const ClientError& cause) const;
@@ -142,6 +149,7 @@ class PartitionQueue {
   Sequence next_sequence_;
   std::optional<Sequence> renumber_from_;
   std::optional<ClientError> broken_;
+  bool unclear_ = false;
 };
 
 }  // namespace millrace::clients

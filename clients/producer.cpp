@@ -4,10 +4,8 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
-#include "clients/batcher.hpp"
-#include "clients/wakeup.hpp"
+#include "clients/producer_state.hpp"
 
 namespace millrace::clients {
 
@@ -28,6 +26,9 @@ std::optional<ClientError> check(const ProducerOptions& options) {
   }
   if (options.in_flight_max < 1 || (options.idempotent && options.in_flight_max > 5)) {
     return invalid("in_flight_max must be 1 to 5: brokers remember five batches to tell a retry");
+  }
+  if (!options.transactional_id.empty() && !options.idempotent) {
+    return invalid("transactions need an idempotent producer");
   }
   return std::nullopt;
 }
@@ -56,6 +57,7 @@ std::map<TopicPartition, BatchAnswer> answers_of(const ProduceResponse& response
 ProduceRequest request_of(const Batcher::Request& from, const ProducerOptions& options) {
   ProduceRequest to{.acks = std::to_underlying(options.acks),
                     .timeout_ms = static_cast<std::int32_t>(options.request_timeout.count())};
+  if (!options.transactional_id.empty()) to.transactional_id = options.transactional_id;
   std::map<std::string_view, std::size_t> topics;
   for (const auto& part : from.parts) {
     const auto [at, fresh] = topics.try_emplace(part.partition.topic, to.topic_data.size());
@@ -68,42 +70,8 @@ ProduceRequest request_of(const Batcher::Request& from, const ProducerOptions& o
 
 }  // namespace
 
-struct Producer::State {
-  State(Client& with, ProducerOptions options_)
-      : client{with},
-        options{std::move(options_)},
-        batcher{options, with.rng()},
-        wakeup{with.scheduler()},
-        progress{with.scheduler()},
-        tasks{with.scheduler().executor()} {}
-
-  Client& client;
-  ProducerOptions options;
-  Batcher batcher;
-  Wakeup wakeup;      // of the sender
-  WaitList progress;  // those who wait for room, or for a flush
-  int room_waiters = 0;
-  int flushes = 0;
-  bool stopped = false;
-  bool asking_metadata = false;
-  bool asking_identity = false;
-  std::optional<Instant> published_at;  // which metadata the batcher knows
-  std::set<BrokerId> connecting;
-  Instant ask_again;  // not before: the last question failed
-  net::TaskGroup tasks;
-
-  void run_callbacks();
-  net::Awaitable<void> send_loop();
-  Instant ask_what_is_missing(Instant now);
-  net::Awaitable<void> produce(Batcher::Request request);
-  net::Awaitable<void> connect(BrokerId broker);
-  net::Awaitable<void> learn_topics(std::vector<std::string> topics);
-  net::Awaitable<void> learn_leaders();
-  net::Awaitable<void> learn_identity();
-  void publish_topics();
-};
-
 void Producer::State::run_callbacks() {
+  if (transactions) follow_transactions();
   auto done = batcher.take_completions();
   for (auto& completion : done) completion.callback(completion.outcome);
   progress.notify();
@@ -136,11 +104,14 @@ net::Awaitable<void> Producer::State::send_loop() {
     if (connecting.insert(broker).second) tasks.spawn(connect(broker));
     return false;
   };
+  Batcher::Admits admits;
+  if (transactions)
+    admits = [this](const TopicPartition& to) { return transactions->core().admits(to); };
   while (!stopped) {
     const auto now = client.now();
     publish_topics();
     batcher.expire(now);
-    auto requests = batcher.drain(leader_of, can_send, now);
+    auto requests = batcher.drain(leader_of, can_send, now, admits);
     for (auto& request : requests) tasks.spawn(produce(std::move(request)));
     run_callbacks();
     if (stopped) break;  // a callback may have done it
@@ -206,7 +177,9 @@ net::Awaitable<void> Producer::State::produce(Batcher::Request request) {
   } else {
     // The broker itself waits up to `request_timeout` for replicas.
     const auto patience = client.now() + options.request_timeout + std::chrono::seconds{5};
-    const auto response = co_await connection->call(std::move(wire), patience);
+    const auto versions = transactions ? versions_in<ProduceRequest>(transactions->core().version())
+                                       : client_versions<ProduceRequest>();
+    const auto response = co_await connection->call(std::move(wire), patience, versions);
     if (response) {
       metadata = batcher.answered(request, answers_of(*response), client.now());
     } else {
@@ -288,7 +261,9 @@ net::Awaitable<void> Producer::State::learn_identity() {
 
 Producer::Producer(Client& client, ProducerOptions options)
     : state_{std::make_unique<State>(client, std::move(options))} {
-  if (const auto error = check(state_->options)) state_->batcher.close(*error);
+  const auto error = check(state_->options);
+  if (error) state_->batcher.close(*error);
+  if (!error && !state_->options.transactional_id.empty()) state_->begin_transactions();
   state_->tasks.spawn(state_->send_loop());
 }
 Producer::~Producer() = default;
@@ -296,6 +271,9 @@ Producer::~Producer() = default;
 Outcome<void> Producer::enqueue(const RecordRef& record, DeliveryCallback callback) {
   State& s = *state_;
   const auto& clock = s.client.scheduler().clock();
+  if (s.transactions) {
+    if (const auto may = s.transactions->core().check_send(); !may) return may.error();
+  }
   auto added = s.batcher.add(record, std::move(callback), clock.now(), clock.wall());
   if (added && s.batcher.take_news()) s.wakeup.wake();
   return added;
@@ -382,6 +360,7 @@ net::Awaitable<void> Producer::stop() {
   s.stopped = true;
   s.batcher.close({.code = Errc::stopped,
                    .message = "the producer was stopped before the record was delivered"});
+  if (s.transactions) s.transactions->stop();
   s.run_callbacks();
   s.wakeup.wake();
   co_await s.tasks.join();

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,19 @@
 
 namespace millrace::clients::test {
 
+/// One transactional id and its coordinator, which knows no other.
+struct FakeTransactions {
+  std::int16_t feature = 2;             // transaction.version
+  std::optional<BrokerId> coordinator;  // whoever is asked, without
+  std::int16_t epoch = -1;
+  bool open = false;
+  std::optional<bool> last_end;  // committed
+  std::set<TopicPartition> partitions;
+  std::set<std::string> groups;
+  std::map<TopicPartition, std::int64_t> offsets;  // as they wait for the end
+  std::vector<std::string> story;                  // what was done, in order
+};
+
 /// What the brokers of one pretended cluster share: logs, leaders, offsets, and what a test wants
 /// them to do wrong.
 struct FakeCluster {
@@ -26,7 +40,7 @@ struct FakeCluster {
     std::int32_t epoch = 0;
     std::vector<std::byte> bytes;
     std::int64_t end = 0;
-    std::map<std::int64_t, std::int32_t> next_sequence;  // by producer id
+    std::map<std::pair<std::int64_t, std::int16_t>, std::int32_t> next_sequence;  // by producer
     std::vector<protocol::FetchResponse::FetchableTopicResponse::PartitionData::AbortedTransaction>
         aborted;
   };
@@ -37,12 +51,14 @@ struct FakeCluster {
   std::map<protocol::ApiKey, int> asked;
   std::vector<std::int32_t> sequences;  // of every batch that came, in order
   std::map<protocol::ApiKey, int>
-      silent;  // so many requests get no answer, and the connection dies
+      silent;                            // so many requests get no answer, and the connection dies
+  std::map<protocol::ApiKey, int> mute;  // the same, but what they ask for is done
   std::int16_t api_versions_max = 4;
   std::int32_t generation = 0;
   std::string member;
   SharedBytes assignment;
   std::vector<std::int32_t> generations_heard;  // in heartbeats
+  FakeTransactions transactions;
 
   protocol::ErrorCode next_error(protocol::ApiKey key) {
     auto& queue = errors[key];
@@ -111,6 +127,11 @@ class FakeBroker {
       static_cast<void>(protocol::decode_request_header(again));
       const auto answer = handle(*header, again);
       if (!answer) co_return;
+      if (auto& mute = cluster_.mute[header->api_key]; mute > 0) {
+        --mute;
+        connection->close();
+        co_return;
+      }
       std::vector<Piece> pieces;
       answer->gather(pieces);
       const auto written = co_await connection->write(pieces);
@@ -148,10 +169,22 @@ class FakeBroker {
                                                  protocol::Reader& in);
   protocol::ApiVersionsResponse api_versions() const;
   protocol::MetadataResponse metadata(const protocol::MetadataRequest& request);
-  protocol::ProduceResponse produce(const protocol::ProduceRequest& request);
+  protocol::ProduceResponse produce(const protocol::ProduceRequest& request, std::int16_t version);
   protocol::FetchResponse fetch(const protocol::FetchRequest& request);
   protocol::ListOffsetsResponse list_offsets(const protocol::ListOffsetsRequest& request);
   protocol::JoinGroupResponse join(const protocol::JoinGroupRequest& request);
+
+  // Of transactions; in fake_transactions.hpp.
+  protocol::ErrorCode coordinated(protocol::ErrorCode code, std::int16_t epoch) const;
+  protocol::ErrorCode admit_batch(const TopicPartition& at, std::int16_t epoch, bool adds);
+  protocol::InitProducerIdResponse init_transactional(
+      const protocol::InitProducerIdRequest& request, protocol::ErrorCode code);
+  protocol::AddPartitionsToTxnResponse add_partitions(
+      const protocol::AddPartitionsToTxnRequest& request);
+  protocol::AddOffsetsToTxnResponse add_group(const protocol::AddOffsetsToTxnRequest& request);
+  protocol::TxnOffsetCommitResponse keep_offsets(const protocol::TxnOffsetCommitRequest& request,
+                                                 std::int16_t version);
+  protocol::EndTxnResponse end(const protocol::EndTxnRequest& request, std::int16_t version);
 
   sim::SimScheduler& scheduler_;
   FakeCluster& cluster_;
@@ -170,6 +203,10 @@ inline protocol::ApiVersionsResponse FakeBroker::api_versions() const {
                                  .min_version = Request::kVersions.first,
                                  .max_version = last});
   });
+  if (const auto level = cluster_.transactions.feature; level > 0) {
+    response.finalized_features_epoch = 1;
+    response.finalized_features.push_back({"transaction.version", level, level});
+  }
   return response;
 }
 
@@ -201,7 +238,8 @@ inline protocol::MetadataResponse FakeBroker::metadata(const protocol::MetadataR
   return response;
 }
 
-inline protocol::ProduceResponse FakeBroker::produce(const protocol::ProduceRequest& request) {
+inline protocol::ProduceResponse FakeBroker::produce(const protocol::ProduceRequest& request,
+                                                     std::int16_t version) {
   using protocol::ErrorCode;
   protocol::ProduceResponse response;
   for (const auto& topic : request.topic_data) {
@@ -225,13 +263,18 @@ inline protocol::ProduceResponse FakeBroker::produce(const protocol::ProduceRequ
         code = ErrorCode::not_leader_or_follower;
       }
       if (code == ErrorCode::none && batch->producer_id()) {
-        auto& next = found->second.next_sequence[batch->producer_id()->value];
+        auto& next =
+            found->second
+                .next_sequence[{batch->producer_id()->value, batch->producer_epoch()->value}];
         if (first != next) {
           code = first < next ? ErrorCode::duplicate_sequence_number
                               : ErrorCode::out_of_order_sequence_number;
         } else {
           next += batch->record_count();
         }
+      }
+      if (code == ErrorCode::none && batch->is_transactional()) {
+        code = admit_batch(at, batch->producer_epoch()->value, version >= 12);
       }
       answer.error_code = code;
       if (code != ErrorCode::none) continue;
@@ -328,24 +371,38 @@ inline std::optional<protocol::EncodedMessage> FakeBroker::handle(
       return answer<MetadataRequest>(header, in,
                                      [this](const auto& r, auto) { return metadata(r); });
     case ApiKey::produce:
-      return answer<ProduceRequest>(header, in, [this](const auto& r, auto) { return produce(r); });
+      return answer<ProduceRequest>(
+          header, in, [this](const auto& r, std::int16_t version) { return produce(r, version); });
     case ApiKey::fetch:
       return answer<FetchRequest>(header, in, [this](const auto& r, auto) { return fetch(r); });
     case ApiKey::list_offsets:
       return answer<ListOffsetsRequest>(header, in,
                                         [this](const auto& r, auto) { return list_offsets(r); });
     case ApiKey::init_producer_id:
-      return answer<InitProducerIdRequest>(header, in, [this](const auto&, auto) {
-        return InitProducerIdResponse{.error_code = cluster_.next_error(ApiKey::init_producer_id),
-                                      .producer_id = 7,
-                                      .producer_epoch = 0};
+      return answer<InitProducerIdRequest>(header, in, [this](const auto& r, auto) {
+        const auto code = cluster_.next_error(ApiKey::init_producer_id);
+        if (r.transactional_id) return init_transactional(r, code);
+        return InitProducerIdResponse{.error_code = code, .producer_id = 7, .producer_epoch = 0};
       });
+    case ApiKey::add_partitions_to_txn:
+      return answer<AddPartitionsToTxnRequest>(
+          header, in, [this](const auto& r, auto) { return add_partitions(r); });
+    case ApiKey::add_offsets_to_txn:
+      return answer<AddOffsetsToTxnRequest>(header, in,
+                                            [this](const auto& r, auto) { return add_group(r); });
+    case ApiKey::txn_offset_commit:
+      return answer<TxnOffsetCommitRequest>(
+          header, in,
+          [this](const auto& r, std::int16_t version) { return keep_offsets(r, version); });
+    case ApiKey::end_txn:
+      return answer<EndTxnRequest>(
+          header, in, [this](const auto& r, std::int16_t version) { return end(r, version); });
     case ApiKey::find_coordinator:
       return answer<FindCoordinatorRequest>(header, in, [this](const auto& r, auto) {
         FindCoordinatorResponse response;
         response.coordinators.push_back(
             {.key = r.coordinator_keys.front(),
-             .node_id = id_.value,
+             .node_id = cluster_.transactions.coordinator.value_or(id_).value,
              .error_code = cluster_.next_error(ApiKey::find_coordinator)});
         return response;
       });
@@ -402,3 +459,5 @@ inline std::optional<protocol::EncodedMessage> FakeBroker::handle(
 }
 
 }  // namespace millrace::clients::test
+
+#include "tests/clients/fake_transactions.hpp"

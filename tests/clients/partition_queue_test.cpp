@@ -174,3 +174,51 @@ TEST_CASE("partition queue: records linger together until the batch is full or f
   queue.add(record, Timestamp{1}, {}, 99, 120, Instant{1s});
   CHECK(queue.sendable_at(true, 0, false) == Instant{});
 }
+
+TEST_CASE("partition queue: what is abandoned is not sent again, and may leave the numbers unclear",
+          "[clients][producer]") {
+  const ClientError abandoned{.code = Errc::must_abort, .message = "aborted"};
+  Bench bench;
+  bench.prove();
+  for (const auto* name : {"a", "b", "c"}) bench.add(name);
+  const auto a = bench.send();
+  bench.queue.abandon(abandoned);
+  CHECK(bench.finished() == Names{"must_abort", "must_abort"});
+  CHECK_FALSE(bench.queue.unclear());  // b and c never had a number
+  SECTION("stored after all") {
+    bench.answer(a);
+    CHECK(bench.finished() == Names{"ok"});
+    CHECK_FALSE(bench.queue.unclear());
+  }
+  SECTION("refused for now: nobody asks again") {
+    bench.answer(a, ErrorCode::not_leader_or_follower);
+    CHECK(bench.finished() == Names{"must_abort"});
+    CHECK(bench.queue.unclear());
+  }
+  SECTION("lost") {
+    bench.queue.lost(a.batch, {.code = Errc::connection_lost, .retriable = true}, Instant{});
+    CHECK(bench.finished() == Names{"must_abort"});
+    CHECK(bench.queue.unclear());
+  }
+  CHECK(bench.queue.empty());
+}
+
+TEST_CASE("partition queue: under another identity the numbers begin at 0 again",
+          "[clients][producer]") {
+  for (const bool checked : {false, true}) {
+    Bench bench;
+    bench.prove();
+    bench.add("a");
+    const auto a = bench.send();
+    bench.queue.lost(a.batch, {.code = Errc::connection_lost, .retriable = true}, Instant{});
+    bench.queue.expire(Instant{1s} + bench.options.delivery_timeout);
+    REQUIRE(bench.queue.broken());
+    bench.queue.restart(checked);
+    CHECK_FALSE(bench.queue.broken());
+    CHECK_FALSE(bench.queue.unclear());
+    bench.add("b");
+    bench.add("c");
+    CHECK(Bench::sequence(bench.send()) == 0);
+    CHECK(bench.can_send() == checked);  // else the first goes alone
+  }
+}
