@@ -170,7 +170,10 @@ void GroupService::append(const EntryPtr& entry, const GroupOutput& output) {
     options.transactional = true;
   }
   protocol::BatchBuilder builder{options};
+  const auto record_bytes_max = entry->partition->settings().rules.max_message_bytes;
   for (const auto& record : output.records) {
+    const std::size_t bytes = record.key.size() + (record.value ? record.value->size() : 0);
+    if (std::cmp_greater(bytes, record_bytes_max)) return failed(ErrorCode::message_too_large);
     builder.add(now, Bytes{record.key},
                 record.value ? std::optional{Bytes{*record.value}} : std::nullopt);
   }

@@ -35,7 +35,7 @@ GroupOutput GroupCoordinator::consumer_heartbeat(const Heartbeat& request,
                                                  Rng& rng) {
   ENSURE(loaded_);
   if (request.group_id.empty()) {
-    return reply_at_once(token, refusal(ErrorCode::invalid_group_id, "GroupId can't be empty"));
+    return reply_at_once(token, refusal(ErrorCode::invalid_request, "GroupId can't be empty"));
   }
   const bool joins = request.member_epoch == 0;
   if (joins && request.member_id.empty() && client.api_version < kClientMakesIdFrom) {

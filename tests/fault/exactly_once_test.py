@@ -18,7 +18,7 @@ import harness
 import languages
 from harness import Broker
 
-KILLS = int(os.environ.get("MILLRACE_KILLS", 40 if harness.LONG else 6))
+KILLS = int(os.environ.get("MILLRACE_KILLS", 72 if harness.LONG else 6))
 RECORDS = 30_000 if harness.LONG else 6_000
 SEED = int(os.environ.get("MILLRACE_SEED", time.time_ns() % 1_000_000))
 
