@@ -38,9 +38,10 @@ std::size_t replay_batch(const protocol::BatchView& batch, GroupCoordinator& cor
   const bool in_transaction = batch.is_transactional() && producer;
   return for_each_record(batch, [&](const protocol::RecordView& record) {
     if (!record.key) return true;
-    const auto replayed = in_transaction
-                              ? core.replay_in_transaction(*producer, *record.key, record.value)
-                              : core.replay(*record.key, record.value);
+    const auto replayed =
+        in_transaction
+            ? core.replay_in_transaction(*producer, *record.key, record.value)
+            : core.replay(*record.key, record.value, batch.timestamp_of(record.timestamp_delta));
     return replayed.has_value();
   });
 }

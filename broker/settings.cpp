@@ -67,6 +67,8 @@ GroupSettings group_settings(const config::BrokerConfig& config) {
   groups.offsets_retention = std::chrono::minutes{config.get_int("offsets.retention.minutes")};
   groups.offsets_check_interval = ms(config, "offsets.retention.check.interval.ms");
   groups.write_timeout = ms(config, "offsets.commit.timeout.ms");
+  groups.history_bytes_max = static_cast<std::size_t>(
+      config.get_long("group.history.bytes") / config.get_int("offsets.topic.num.partitions"));
   ConsumerGroupSettings& consumer = groups.consumer;
   const auto& protocols = config.get_list("group.coordinator.rebalance.protocols");
   consumer.offered = std::ranges::find(protocols, "consumer") != protocols.end();

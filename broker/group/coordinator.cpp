@@ -21,7 +21,8 @@ Response with_error(ErrorCode error) {
 
 }  // namespace
 
-GroupCoordinator::GroupCoordinator(const GroupSettings& settings) : settings_{settings} {}
+GroupCoordinator::GroupCoordinator(const GroupSettings& settings)
+    : settings_{settings}, archive_{settings.history_bytes_max} {}
 
 GroupOutput GroupCoordinator::join(const protocol::JoinGroupRequest& request,
                                    const GroupClient& client, ReplyToken token, const Moment& at,
@@ -42,7 +43,9 @@ GroupOutput GroupCoordinator::join(const protocol::JoinGroupRequest& request,
   const bool classic = known != nullptr && !known->consumer;
   if (!classic && !request.member_id.empty()) {
     response.error_code = ErrorCode::unknown_member_id;
-    return reply_at_once(token, std::move(response));
+    if (known == nullptr) return reply_at_once(token, std::move(response));
+    reply_behind_changes(*known, {token, std::move(response)}, draft);
+    return seal(std::move(draft), at);
   }
   Slot& slot = obtain(request.group_id);
   if (slot.consumer) erase_consumer(slot, draft);  // nobody is in it: it becomes a classic one
@@ -78,7 +81,7 @@ GroupOutput GroupCoordinator::sync(const protocol::SyncGroupRequest& request, Re
 }
 
 GroupOutput GroupCoordinator::heartbeat(const protocol::HeartbeatRequest& request, ReplyToken token,
-                                        const Moment& at) {
+                                        const Moment& at, const TopicDirectory& topics) {
   ENSURE(loaded_);
   using Response = protocol::HeartbeatResponse;
   if (request.group_id.empty()) {
@@ -88,14 +91,21 @@ GroupOutput GroupCoordinator::heartbeat(const protocol::HeartbeatRequest& reques
   if (slot == nullptr) {
     return reply_at_once(token, with_error<Response>(ErrorCode::unknown_member_id));
   }
-  const ErrorCode error = slot->consumer ? slot->consumer->classic_heartbeat(request, at)
-                                         : slot->group.heartbeat(request, at);
+  if (!slot->consumer) {
+    const ErrorCode error = slot->group.heartbeat(request, at);
+    settle(*slot);
+    return reply_at_once(token, with_error<Response>(error));
+  }
+  Draft draft;
+  const auto step = slot->consumer->classic_heartbeat(request, at, topics);
+  reply_with_changes(*slot, step.changes, {token, with_error<Response>(step.error)}, draft);
   settle(*slot);
-  return reply_at_once(token, with_error<Response>(error));
+  return seal(std::move(draft), at);
 }
 
 GroupOutput GroupCoordinator::leave(const protocol::LeaveGroupRequest& request,
-                                    const GroupClient& client, ReplyToken token, const Moment& at) {
+                                    const GroupClient& client, ReplyToken token, const Moment& at,
+                                    const TopicDirectory& topics) {
   ENSURE(loaded_);
   protocol::LeaveGroupResponse response;
   if (request.group_id.empty()) {
@@ -105,6 +115,13 @@ GroupOutput GroupCoordinator::leave(const protocol::LeaveGroupRequest& request,
   auto identities = request.members;
   const bool single = client.api_version < kLeaveBatchFrom;
   if (single) identities = {{.member_id = request.member_id}};
+  const auto answer = [&] {
+    if (single) {
+      response.error_code = response.members.front().error_code;
+      response.members.clear();
+    }
+    return GroupReply{token, std::move(response)};
+  };
   Draft draft;
   Slot* const slot = find(request.group_id);
   if (slot == nullptr) {
@@ -112,21 +129,18 @@ GroupOutput GroupCoordinator::leave(const protocol::LeaveGroupRequest& request,
       response.members.push_back(
           {identity.member_id, identity.group_instance_id, ErrorCode::unknown_member_id});
     }
+    draft.out.replies.push_back(answer());
   } else if (slot->consumer) {
-    auto step = slot->consumer->classic_leave(identities);
+    auto step = slot->consumer->classic_leave(identities, at, topics);
     response.members = std::move(step.members);
-    add_changes(*slot, step.changes, draft);
+    reply_with_changes(*slot, step.changes, answer(), draft);
   } else {
     GroupEffects effects;
     response.members = slot->group.leave(identities, at, effects);
     take(*slot, std::move(effects), draft);
+    draft.out.replies.push_back(answer());
   }
   if (slot != nullptr) settle(*slot);
-  if (single) {
-    response.error_code = response.members.front().error_code;
-    response.members.clear();
-  }
-  draft.out.replies.push_back({token, std::move(response)});
   return seal(std::move(draft), at);
 }
 
@@ -141,8 +155,12 @@ GroupOutput GroupCoordinator::delete_group(std::string_view group_id, ReplyToken
   } else if (slot->consumer ? slot->has_members() : slot->group.state() != GroupState::empty) {
     result.error_code = ErrorCode::non_empty_group;
   }
-  if (result.error_code != ErrorCode::none) return reply_at_once(token, std::move(result));
   Draft draft;
+  if (result.error_code != ErrorCode::none) {
+    if (slot == nullptr) return reply_at_once(token, std::move(result));
+    reply_behind_changes(*slot, {token, std::move(result)}, draft);
+    return seal(std::move(draft), at);
+  }
   for (const auto& partition : slot->offsets.to_delete()) {
     add_offset(*slot, partition, std::nullopt, draft);
   }
@@ -193,6 +211,7 @@ GroupOutput GroupCoordinator::reply_at_once(ReplyToken token, GroupReply::Respon
 
 /// After any step of a slot: notes when it wants to wake, and drops it when nothing is left of it.
 void GroupCoordinator::settle(Slot& slot) {
+  for (auto& rebalance : slot.recorder.take_finished()) archive_.add(slot.id, std::move(rebalance));
   const Instant wake = slot.wake_at();
   if (wake != slot.wake) {
     wakes_.erase({slot.wake, slot.id});
@@ -225,7 +244,7 @@ GroupOutput GroupCoordinator::tick(const Moment& at, const TopicDirectory& topic
     slot.group.tick(at, effects);
     take(slot, std::move(effects), draft);
     if (slot.consumer) {
-      add_changes(slot, slot.consumer->tick(at), draft);
+      add_changes(slot, slot.consumer->tick(at, topics), draft);
       downgrade_if_due(slot, at, topics, draft);
     }
     settle(slot);

@@ -14,6 +14,7 @@
 
 #include "broker/group/consumer/consumer_group.hpp"
 #include "broker/group/group.hpp"
+#include "broker/group/history.hpp"
 #include "broker/group/offsets.hpp"
 #include "broker/group/partitioner.hpp"
 #include "broker/group/records.hpp"
@@ -61,7 +62,8 @@ class GroupCoordinator {
   enum class Replayed { applied, skipped };
   /// Applies one record of the log; no `value` is a tombstone. An error means that the record is
   /// damaged; it changed nothing.
-  Result<Replayed> replay(Bytes key, std::optional<Bytes> value);
+  /// `written` is the record's time.
+  Result<Replayed> replay(Bytes key, std::optional<Bytes> value, Timestamp written);
   /// The same for a record of a producer's transaction: it counts from `end_transaction` on.
   Result<Replayed> replay_in_transaction(ProducerId producer, Bytes key,
                                          std::optional<Bytes> value);
@@ -78,10 +80,10 @@ class GroupCoordinator {
   GroupOutput sync(const protocol::SyncGroupRequest& request, ReplyToken token, const Moment& at,
                    const TopicDirectory& topics);
   GroupOutput heartbeat(const protocol::HeartbeatRequest& request, ReplyToken token,
-                        const Moment& at);
+                        const Moment& at, const TopicDirectory& topics);
   /// `client.api_version` tells the shape: one member up to version 2, a batch from 3 on.
   GroupOutput leave(const protocol::LeaveGroupRequest& request, const GroupClient& client,
-                    ReplyToken token, const Moment& at);
+                    ReplyToken token, const Moment& at, const TopicDirectory& topics);
   /// Parks until the offsets are committed, unless there is nothing to write. The answer has the
   /// request's topics and partitions in the request's order.
   GroupOutput offset_commit(const protocol::OffsetCommitRequest& request, const GroupClient& client,
@@ -118,6 +120,10 @@ class GroupCoordinator {
   /// operations are left unset.
   [[nodiscard]] protocol::ConsumerGroupDescribeResponse::DescribedGroup describe_consumer(
       std::string_view group_id, const TopicDirectory& topics) const;
+  /// Adds the group's rebalances since this coordinator was loaded, oldest first, the one that is
+  /// running last; and when that was. Also for a group that is gone.
+  void describe_rebalances(std::string_view group_id,
+                           protocol::DescribeGroupsResponse::DescribedGroup& to) const;
   /// Filters are names of states ("Stable") and types ("classic"), whatever their case; an empty
   /// filter lets all pass. In the order of the group ids.
   [[nodiscard]] std::vector<protocol::ListGroupsResponse::ListedGroup> list(
@@ -151,7 +157,7 @@ class GroupCoordinator {
   /// writes are on their way.
   struct Slot {
     Slot(std::string group_id, const GroupSettings& settings)
-        : id{std::move(group_id)}, group{id, settings} {}
+        : id{std::move(group_id)}, group{id, settings, recorder} {}
     /// Does the group exist for those who ask? A slot may also be there for a write in flight only.
     [[nodiscard]] bool exists() const {
       return durable.has_value() || !offsets.empty() || offsets.has_pending() ||
@@ -169,6 +175,7 @@ class GroupCoordinator {
     [[nodiscard]] OffsetExpiryRule expiry_rule() const;
 
     const std::string id;
+    RebalanceRecorder recorder;
     ClassicGroup group;
     GroupOffsets offsets;
     std::optional<protocol::GroupMetadataValue> durable;  // the last record of its kind
@@ -176,6 +183,8 @@ class GroupCoordinator {
     /// is committed and what is on its way, and that is something.
     std::optional<ConsumerGroup> consumer;
     ConsumerGroupState consumer_durable;
+    /// When its epoch was written last: in a group without members, since when it has none.
+    std::optional<Timestamp> epoch_written;
     Ticket last_change = 0;            // the last write with a change of `consumer`
     std::size_t writes_in_flight = 0;  // > 0 keeps the slot
     Instant wake = Instant::max();     // its entry in `wakes_`, if any
@@ -236,11 +245,16 @@ class GroupCoordinator {
                      const GroupClient& client, ReplyToken token, const Moment& at,
                      const TopicDirectory& topics, Rng& rng, Draft& draft);
   void downgrade_if_due(Slot& slot, const Moment& at, const TopicDirectory& topics, Draft& draft);
+  /// Writes the changes and answers when they are committed; without any, `reply_behind_changes`.
+  void reply_with_changes(Slot& slot, const std::vector<ConsumerChange>& changes, GroupReply reply,
+                          Draft& draft);
   void reply_behind_changes(const Slot& slot, GroupReply reply, Draft& draft);
+  /// A write with changes of the group has failed, and with it what was decided on top of it.
+  void take_back(Slot& slot, Ticket failed, const Moment& at, Draft& draft);
   void settle(Slot& slot);
   GroupOutput reply_at_once(ReplyToken token, GroupReply::Response response) const;
 
-  void apply(DecodedRecord record);
+  void apply(DecodedRecord record, Timestamp written);
   void report(Ticket ticket, protocol::ErrorCode outcome);
   GroupOutput drain(const Moment& at, Draft draft);
   void conclude(Write& write, protocol::ErrorCode outcome, const Moment& at, Draft& draft);
@@ -268,6 +282,8 @@ class GroupCoordinator {
   std::size_t writes_expired_ = 0;  // that many in front have no steps left
   Ticket next_ticket_ = 1;
   Instant next_offsets_check_ = Instant::max();
+  RebalanceArchive archive_;
+  Timestamp loaded_at_;
 };
 
 /// Versions 1 to 7 of OffsetFetch name one group and its topics at the top.

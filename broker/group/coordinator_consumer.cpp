@@ -50,13 +50,10 @@ GroupOutput GroupCoordinator::consumer_heartbeat(const Heartbeat& request,
   } else if (auto step = slot.consumer->heartbeat(request, client, at, topics);
              step.response.error_code != ErrorCode::none) {
     ENSURE(step.changes.empty());
-    draft.out.replies.push_back({token, std::move(step.response)});
-  } else if (step.changes.empty()) {
     reply_behind_changes(slot, {token, std::move(step.response)}, draft);
   } else {
-    add_changes(slot, step.changes, draft);
-    downgrade_if_due(slot, at, topics, draft);
-    draft.write.steps.emplace_back(GroupReply{token, std::move(step.response)});
+    reply_with_changes(slot, step.changes, {token, std::move(step.response)}, draft);
+    if (!step.changes.empty()) downgrade_if_due(slot, at, topics, draft);
   }
   settle(slot);
   return seal(std::move(draft), at);
@@ -85,11 +82,12 @@ void GroupCoordinator::found_consumer(Slot& slot, const Heartbeat& request,
                                       const TopicDirectory& topics, Draft& draft) {
   const auto refuse = [&](HeartbeatResponse response) {
     slot.consumer.reset();
-    draft.out.replies.push_back({token, std::move(response)});
+    reply_behind_changes(slot, {token, std::move(response)}, draft);
   };
   if (request.member_epoch != 0) {
     // Of somebody who takes this for another group: it is looked at as if nobody were here.
-    ConsumerGroup nobody{slot.id, settings_.consumer};
+    RebalanceRecorder nothing;
+    ConsumerGroup nobody{slot.id, settings_.consumer, nothing};
     auto step = nobody.heartbeat(request, client, at, topics);
     if (step.response.error_code != ErrorCode::unknown_member_id) return refuse(step.response);
     return refuse(refusal(ErrorCode::group_id_not_found, "There is no such group"));
@@ -102,10 +100,14 @@ void GroupCoordinator::found_consumer(Slot& slot, const Heartbeat& request,
   }
   ConsumerGroupState state = state_ahead(slot);
   for (const auto& change : *changes) state.apply(change);
-  slot.consumer.emplace(slot.id, settings_.consumer);
+  slot.consumer.emplace(slot.id, settings_.consumer, slot.recorder);
   slot.consumer->restart_from(state, at.now);
   auto step = slot.consumer->heartbeat(request, client, at, topics);
   if (step.response.error_code != ErrorCode::none) return refuse(std::move(step.response));
+  if (slot.group.has_members() && slot.recorder.is_running()) {
+    const RebalanceTrigger change{.cause = RebalanceCause::protocol_changed, .at = at.wall};
+    slot.recorder.trigger(change, at.now, slot.group.generation(), [] { return Ownership{}; });
+  }
   if (slot.durable || slot.writes_in_flight > 0) add_group_tombstone(slot, draft);
   GroupEffects effects;
   slot.group.dissolve(effects);
@@ -128,16 +130,9 @@ void GroupCoordinator::join_consumer(Slot& slot, const protocol::JoinGroupReques
     response.error_code = ErrorCode::inconsistent_group_protocol;
   } else {
     auto step = slot.consumer->classic_join(request, client, at, topics, rng);
-    if (!step.changes.empty()) {
-      add_changes(slot, step.changes, draft);
-      downgrade_if_due(slot, at, topics, draft);
-      draft.write.steps.emplace_back(GroupReply{token, std::move(step.response)});
-      return;
-    }
-    if (step.response.error_code == ErrorCode::none) {
-      return reply_behind_changes(slot, {token, std::move(step.response)}, draft);
-    }
-    response = std::move(step.response);
+    reply_with_changes(slot, step.changes, {token, std::move(step.response)}, draft);
+    if (!step.changes.empty()) downgrade_if_due(slot, at, topics, draft);
+    return;
   }
   draft.out.replies.push_back({token, std::move(response)});
 }
@@ -216,7 +211,7 @@ void GroupCoordinator::restore_consumer(Slot& slot, const Moment& at, Draft& dra
   if (state.empty() || !slot.group.is_pristine() || classic) {
     slot.consumer.reset();
   } else {
-    if (!slot.consumer) slot.consumer.emplace(slot.id, settings_.consumer);
+    if (!slot.consumer) slot.consumer.emplace(slot.id, settings_.consumer, slot.recorder);
     slot.consumer->restart_from(state, at.now);
   }
   // The change over to the consumer protocol failed.
@@ -227,7 +222,23 @@ void GroupCoordinator::restore_consumer(Slot& slot, const Moment& at, Draft& dra
   take(slot, std::move(effects), draft);
 }
 
-/// An answer that changes nothing was still decided on what may be on its way.
+void GroupCoordinator::take_back(Slot& slot, Ticket failed, const Moment& at, Draft& draft) {
+  restore_consumer(slot, at, draft);
+  // Writes that were made behind it fail as well; together they are one event.
+  if (failed != slot.last_change) return;
+  const bool consumer = slot.consumer.has_value();
+  slot.recorder.taken_back(at, consumer,
+                           consumer ? slot.consumer->state().epoch() : slot.group.generation());
+}
+
+void GroupCoordinator::reply_with_changes(Slot& slot, const std::vector<ConsumerChange>& changes,
+                                          GroupReply reply, Draft& draft) {
+  if (changes.empty()) return reply_behind_changes(slot, std::move(reply), draft);
+  add_changes(slot, changes, draft);
+  draft.write.steps.emplace_back(std::move(reply));
+}
+
+/// An answer that changes nothing, a refusal too, was still decided on what may be on its way.
 void GroupCoordinator::reply_behind_changes(const Slot& slot, GroupReply reply, Draft& draft) {
   if (writes_.empty() || slot.last_change < writes_.front().ticket) {
     draft.out.replies.push_back(std::move(reply));
@@ -244,7 +255,10 @@ void GroupCoordinator::reply_behind_changes(const Slot& slot, GroupReply reply, 
 
 OffsetExpiryRule GroupCoordinator::Slot::expiry_rule() const {
   if (!consumer) return group.expiry_rule();
-  return {.applies = true, .idle_since = {}, .subscribed = consumer->state().topics_of_all()};
+  OffsetExpiryRule rule{
+      .applies = true, .idle_since = {}, .subscribed = consumer->state().topics_of_all()};
+  if (!has_members()) rule.idle_since = epoch_written;
+  return rule;
 }
 
 }  // namespace millrace::broker

@@ -115,10 +115,13 @@ GroupOutput GroupCoordinator::commit_offsets(const OffsetCommitRequest& request,
     }
   }
   GroupReply reply{token, std::move(response)};
-  if (draft.write.records.empty()) {
-    draft.out.replies.push_back(std::move(reply));
-  } else {
+  const Slot* const slot = find(request.group_id);
+  if (!draft.write.records.empty()) {
     draft.write.steps.emplace_back(std::move(reply));
+  } else if (slot != nullptr) {
+    reply_behind_changes(*slot, std::move(reply), draft);
+  } else {
+    draft.out.replies.push_back(std::move(reply));
   }
   return seal(std::move(draft), at);
 }
@@ -160,7 +163,7 @@ GroupOutput GroupCoordinator::offset_delete(const protocol::OffsetDeleteRequest&
   }
   GroupReply reply{token, std::move(response)};
   if (draft.write.records.empty()) {
-    draft.out.replies.push_back(std::move(reply));
+    reply_behind_changes(*slot, std::move(reply), draft);
   } else {
     draft.write.steps.emplace_back(std::move(reply));
   }

@@ -112,6 +112,38 @@ std::vector<FetchedTopic> fetch_all(const GroupOffsets& offsets, std::int16_t ap
   return answers;
 }
 
+/// As DescribeGroups tells it.
+protocol::GroupRebalance told(const Rebalance& rebalance) {
+  protocol::GroupRebalance to;
+  to.began_ms = rebalance.began.value;
+  if (rebalance.took) to.took_ms = rebalance.took->count();
+  to.protocol = rebalance.consumer ? kConsumerType : kClassicType;
+  to.state = rebalance.state;
+  to.epoch_before = rebalance.epoch_before;
+  to.epoch_after = rebalance.epoch_after;
+  to.members_before = rebalance.members_before;
+  to.members_after = rebalance.members_after;
+  for (const auto& each : rebalance.triggers) {
+    to.triggers.push_back({.cause = std::string{to_string(each.cause)},
+                           .at_ms = each.at.value,
+                           .member_id = each.member_id,
+                           .instance_id = each.instance_id,
+                           .client_id = each.client_id,
+                           .host = each.host,
+                           .reason = each.reason});
+  }
+  to.triggers_left_out = rebalance.triggers_left_out;
+  for (const auto& each : rebalance.shares) {
+    to.shares.push_back({each.member, each.before, each.after});
+  }
+  to.shares_left_out = rebalance.shares_left_out;
+  for (const auto& each : rebalance.moved) {
+    to.moved.push_back({each.topic, each.partition, each.from, each.to});
+  }
+  to.moved_left_out = rebalance.moved_left_out;
+  return to;
+}
+
 }  // namespace
 
 FetchedGroup GroupCoordinator::offset_fetch(const FetchGroup& request, std::int16_t api_version,
@@ -181,6 +213,25 @@ protocol::ConsumerGroupDescribeResponse::DescribedGroup GroupCoordinator::descri
                          (slot == nullptr ? "' does not exist on this coordinator"
                                           : "' is of the classic protocol: use DescribeGroups");
   return answer;
+}
+
+void GroupCoordinator::describe_rebalances(
+    std::string_view group_id, protocol::DescribeGroupsResponse::DescribedGroup& to) const {
+  to.history_since_ms = loaded_at_.value;
+  if (const Slot* const slot = find_existing(group_id); slot != nullptr && slot->shows_consumer()) {
+    // Who knows this field is told that the group is there, though it is of the other protocol.
+    to.error_code = ErrorCode::none;
+    to.error_message.reset();
+    to.group_state = slot->consumer_durable.phase();
+  }
+  if (const auto* const finished = archive_.of(group_id)) {
+    for (const auto& each : *finished) to.rebalances.push_back(told(each));
+  }
+  const Slot* const slot = find_existing(group_id);
+  const Rebalance* const running = slot == nullptr ? nullptr : slot->recorder.running();
+  if (running == nullptr) return;
+  auto& now = to.rebalances.emplace_back(told(*running));
+  now.protocol = slot->consumer ? kConsumerType : kClassicType;
 }
 
 std::vector<protocol::ListGroupsResponse::ListedGroup> GroupCoordinator::list(

@@ -80,7 +80,7 @@ GroupOutput GroupCoordinator::failed(Ticket ticket, ErrorCode error, const Momen
   const auto index = static_cast<std::size_t>(ticket - writes_.front().ticket);
   Draft draft;
   for (Slot* const slot : writes_[index].changed) {
-    restore_consumer(*slot, at, draft);
+    take_back(*slot, ticket, at, draft);
     settle(*slot);  // the write still holds it
   }
   return drain(at, std::move(draft));
@@ -110,7 +110,7 @@ GroupOutput GroupCoordinator::drain(const Moment& at, Draft draft) {
         if (write.transaction)
           hold(write.transaction->producer, *std::move(decoded));
         else
-          apply(*std::move(decoded));
+          apply(*std::move(decoded), at.wall);
       }
     }
     conclude(write, *write.outcome, at, draft);
@@ -155,17 +155,18 @@ void GroupCoordinator::expire_writes(const Moment& at, Draft& draft) {
 
 // Replay --------------------------------------------------------------------------------------
 
-Result<GroupCoordinator::Replayed> GroupCoordinator::replay(Bytes key, std::optional<Bytes> value) {
+Result<GroupCoordinator::Replayed> GroupCoordinator::replay(Bytes key, std::optional<Bytes> value,
+                                                            Timestamp written) {
   ENSURE(!loaded_);
   auto record = decode_record(key, value);
   if (!record) return record.error();
   if (std::holds_alternative<std::monostate>(*record)) return Replayed::skipped;
-  apply(*std::move(record));
+  apply(*std::move(record), written);
   return Replayed::applied;
 }
 
 /// The only place where durable state changes.
-void GroupCoordinator::apply(DecodedRecord record) {
+void GroupCoordinator::apply(DecodedRecord record, Timestamp written) {
   if (auto* const offset = std::get_if<OffsetRecord>(&record)) {
     Slot& slot = obtain(offset->group);
     supersede(offset->group, offset->partition, ++offsets_order_);
@@ -176,6 +177,7 @@ void GroupCoordinator::apply(DecodedRecord record) {
   if (const auto* const consumer = std::get_if<ConsumerGroupRecord>(&record)) {
     Slot& slot = obtain(consumer->group);
     slot.consumer_durable.apply(consumer->change);
+    if (std::holds_alternative<EpochChange>(consumer->change)) slot.epoch_written = written;
     if (!loaded_) settle(slot);
     return;
   }
@@ -190,6 +192,7 @@ void GroupCoordinator::apply(DecodedRecord record) {
 GroupOutput GroupCoordinator::finish_loading(const Moment& at) {
   ENSURE(!loaded_);
   loaded_ = true;
+  loaded_at_ = at.wall;
   next_offsets_check_ = at.now + settings_.offsets_check_interval;
   Draft draft;
   for (auto& [id, slot] : slots_) {

@@ -4,11 +4,18 @@
 #include <ostream>
 #include <utility>
 
+#include "broker/group/subscription.hpp"
 #include "protocol/base/ensure.hpp"
 
 namespace millrace::broker {
 
 using protocol::ErrorCode;
+
+namespace {
+
+constexpr std::string_view kConsumerProtocolType = "consumer";
+
+}  // namespace
 
 std::string_view to_string(GroupState state) {
   switch (state) {
@@ -28,8 +35,9 @@ std::ostream& operator<<(std::ostream& out, GroupState state) {
   return out << to_string(state);
 }
 
-ClassicGroup::ClassicGroup(std::string id, const GroupSettings& settings)
-    : id_{std::move(id)}, settings_{settings} {}
+ClassicGroup::ClassicGroup(std::string id, const GroupSettings& settings,
+                           RebalanceRecorder& recorder)
+    : id_{std::move(id)}, settings_{settings}, recorder_{recorder} {}
 
 bool ClassicGroup::is_pristine() const {
   return state_ == GroupState::empty && generation_ == 0 && pending_.empty();
@@ -45,6 +53,33 @@ void ClassicGroup::move_to(GroupState next, const Moment& at) {
   ENSURE(legal);
   state_ = next;
   state_since_ = at.wall;
+  if (next == stable || next == empty) {
+    recorder_.finish(at, false, to_string(next), generation_, ownership());
+  }
+}
+
+void ClassicGroup::note(RebalanceCause cause, const GroupMember* member, const Moment& at,
+                        std::string_view reason) {
+  RebalanceTrigger trigger{.cause = cause, .at = at.wall, .reason = std::string{reason}};
+  if (member != nullptr) {
+    trigger.member_id = member->id;
+    trigger.instance_id = member->instance_id;
+    trigger.client_id = member->client_id;
+    trigger.host = member->client_host;
+  }
+  recorder_.trigger(std::move(trigger), at.now, generation_, [this] { return ownership(); });
+}
+
+/// What a leader of another protocol type gives out is its own affair.
+Ownership ClassicGroup::ownership() const {
+  Ownership owned;
+  for (const auto& [id, member] : members_) {
+    auto& partitions = owned[member.instance_id.value_or(id)];
+    if (protocol_type_ == kConsumerProtocolType && !member.assignment.empty()) {
+      partitions = assigned_partitions(member.assignment).value_or(NamedPartitions{});
+    }
+  }
+  return owned;
 }
 
 void ClassicGroup::rebalance_or_open(const Moment& at, GroupEffects& out) {
@@ -105,7 +140,10 @@ void ClassicGroup::open_barrier(const Moment& at, GroupEffects& out) {
   for (const auto& [id, member] : members_) {
     if (!member.join_token && !member.is_static()) missing.push_back(id);
   }
-  for (const auto& id : missing) remove_member(id, out);
+  for (const auto& id : missing) {
+    note(RebalanceCause::join_missed, &members_.find(id)->second, at);
+    remove_member(id, out);
+  }
   if (!members_.empty() && !elect_leader()) {
     // Only absent static members are left. They come back or their sessions end.
     barrier_ = Barrier{.deadline = at.now + rebalance_timeout()};
@@ -236,7 +274,10 @@ void ClassicGroup::expire_members(const Moment& at, GroupEffects& out) {
   for (const auto& [id, member] : members_) {
     if (!member.is_excused() && member.session_deadline <= at.now) silent.push_back(id);
   }
-  for (const auto& id : silent) remove_member(id, out);
+  for (const auto& id : silent) {
+    note(RebalanceCause::session_expired, &members_.find(id)->second, at);
+    remove_member(id, out);
+  }
   if (changed || !silent.empty()) rebalance_or_open(at, out);
 }
 
@@ -249,7 +290,10 @@ void ClassicGroup::expire_sync(const Moment& at, GroupEffects& out) {
     if (member.owes_sync) missing.push_back(id);
   }
   if (missing.empty()) return;
-  for (const auto& id : missing) remove_member(id, out);
+  for (const auto& id : missing) {
+    note(RebalanceCause::sync_missed, &members_.find(id)->second, at);
+    remove_member(id, out);
+  }
   rebalance(at, out);
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/group/history.hpp"
 #include "broker/group/member.hpp"
 #include "broker/group/offsets.hpp"
 #include "broker/group/types.hpp"
@@ -65,11 +66,12 @@ struct GroupEffects {
 /// There is no other transition. A deleted group ("Dead") is one that does not exist.
 ///
 /// Volatile state only: what must survive a restart goes out as a `GroupWrite`, and is acted upon
-/// in `written`. Owned by the coordinator; `settings` outlives the group. Timeouts are kept as
-/// deadlines; `wake_at` never lies behind the earliest of them.
+/// in `written`. Owned by the coordinator; `settings` and `recorder`, which is told of rebalances,
+/// outlive the group. Timeouts are kept as deadlines; `wake_at` never lies behind the earliest of
+/// them.
 class ClassicGroup {
  public:
-  ClassicGroup(std::string id, const GroupSettings& settings);
+  ClassicGroup(std::string id, const GroupSettings& settings, RebalanceRecorder& recorder);
 
   /// The last generation as the log tells it; the group must be new. Call `resume` afterwards.
   void restore(const protocol::GroupMetadataValue& value);
@@ -181,6 +183,10 @@ class ClassicGroup {
   void remove_member(std::string_view id, GroupEffects& out);
   void count_protocols(const GroupMember& member, int change);
   void start_session(GroupMember& member, const Moment& at);
+  /// Something happens to `member`, or to the group, that makes it rebalance. Call it before.
+  void note(RebalanceCause cause, const GroupMember* member, const Moment& at,
+            std::string_view reason = {});
+  [[nodiscard]] Ownership ownership() const;
   void arm(Instant deadline) { wake_at_ = std::min(wake_at_, deadline); }
   void expire_members(const Moment& at, GroupEffects& out);
   void expire_sync(const Moment& at, GroupEffects& out);
@@ -209,6 +215,7 @@ class ClassicGroup {
 
   std::string id_;
   const GroupSettings& settings_;
+  RebalanceRecorder& recorder_;
   GroupState state_ = GroupState::empty;
   std::int32_t generation_ = 0;           // never goes back
   std::string protocol_type_;             // empty until the first member ever joined

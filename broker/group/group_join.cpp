@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <utility>
 
 #include "broker/group/group.hpp"
 #include "broker/group/member_id.hpp"
+#include "broker/group/subscription.hpp"
 #include "protocol/base/ensure.hpp"
 
 namespace millrace::broker {
@@ -13,6 +15,21 @@ using protocol::JoinGroupResponse;
 namespace {
 
 constexpr std::int16_t kMemberIdRequiredFrom = 4;
+
+/// Why a known member that joins again makes the group rebalance.
+RebalanceCause cause_of(const GroupMember& member, const JoinGroupRequest& request, bool leads) {
+  const auto wants_same = [](const GroupMember::Protocol& before,
+                             const GroupMember::Protocol& after) {
+    if (before == after) return true;
+    // Cooperative members also say what they have.
+    const auto topics = subscribed_topics(before.metadata);
+    return before.name == after.name && topics && topics == subscribed_topics(after.metadata);
+  };
+  if (!std::ranges::equal(member.protocols, protocols_of(request), wants_same)) {
+    return RebalanceCause::subscription_changed;
+  }
+  return leads ? RebalanceCause::leader_rejoined : RebalanceCause::member_rejoined;
+}
 
 }  // namespace
 
@@ -26,7 +43,10 @@ void ClassicGroup::join(const JoinGroupRequest& request, const GroupClient& clie
     // A member that comes back late to a full barrier has lost its place.
     const bool known = members_.contains(request.member_id);
     const bool pending = pending_.erase(request.member_id) > 0;
-    if (known) remove_member(request.member_id, out);
+    if (known) {
+      note(RebalanceCause::over_size, &members_.find(request.member_id)->second, at);
+      remove_member(request.member_id, out);
+    }
     refuse_join(token, ErrorCode::group_max_size_reached, {}, out);
     if (barrier_ && (known || pending)) open_if_all_joined(at, out);
     return;
@@ -110,6 +130,10 @@ void ClassicGroup::join_known(const JoinGroupRequest& request, const GroupClient
     out.replies.push_back({token, current_generation(member, leads)});
     return;
   }
+  // At the barrier everybody joins again.
+  if (state_ != GroupState::preparing_rebalance) {
+    note(cause_of(member, request, leads), &member, at, request.reason.value_or(""));
+  }
   update_member(member, request, token, out);
   rebalance_or_open(at, out);
 }
@@ -131,6 +155,11 @@ void ClassicGroup::rejoin_static(const JoinGroupRequest& request, const GroupCli
   start_session(member, at);
   update_member(member, request, token, out);
   if (state_ != GroupState::stable || select_protocol() != protocol_) {
+    if (state_ != GroupState::preparing_rebalance) {
+      const bool in_round = state_ == GroupState::completing_rebalance;
+      note(in_round ? RebalanceCause::member_rejoined : RebalanceCause::subscription_changed,
+           &member, at, request.reason.value_or(""));
+    }
     return rebalance_or_open(at, out);
   }
   GroupWrite::StaticRejoin rejoin{.member_id = std::move(new_id),
@@ -147,12 +176,15 @@ void ClassicGroup::add_member(const JoinGroupRequest& request, const GroupClient
   ENSURE(!members_.contains(id));
   pending_.erase(id);
   if (members_.empty()) protocol_type_ = request.protocol_type;
+  GroupMember fresh;
+  fresh.id = id;
+  fresh.instance_id = request.group_instance_id;
+  fresh.client_id = client.client_id;
+  fresh.client_host = client.host;
+  fresh.is_new = true;
+  note(RebalanceCause::member_joined, &fresh, at, request.reason.value_or(""));
   GroupMember& member = members_[id];
-  member.id = id;
-  member.instance_id = request.group_instance_id;
-  member.client_id = client.client_id;
-  member.client_host = client.host;
-  member.is_new = true;
+  member = std::move(fresh);
   if (member.instance_id) static_ids_[*member.instance_id] = id;
   update_member(member, request, token, out);
   start_session(member, at);

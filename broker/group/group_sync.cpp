@@ -96,7 +96,11 @@ std::vector<protocol::LeaveGroupResponse::MemberResponse> ClassicGroup::leave(
     const ErrorCode error =
         was_pending ? ErrorCode::none : check_member(id, identity.group_instance_id);
     const bool was_member = !was_pending && error == ErrorCode::none;
-    if (was_member) remove_member(id, out);
+    if (was_member) {
+      note(RebalanceCause::member_left, &members_.find(id)->second, at,
+           identity.reason.value_or(""));
+      remove_member(id, out);
+    }
     // Somebody who was on the way only matters to a barrier that waits for him.
     changed |= was_member || (was_pending && barrier_);
     results.push_back({identity.member_id, identity.group_instance_id, error});

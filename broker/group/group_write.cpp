@@ -85,6 +85,7 @@ void ClassicGroup::write_failed(const GroupWrite& write, ErrorCode error, const 
   } else if (write.kind == GroupWrite::Kind::assignment &&
              state_ == GroupState::completing_rebalance) {
     cancel_syncs(error, out);
+    note(RebalanceCause::write_failed, nullptr, at);
     rebalance(at, out);
   }
 }
@@ -136,7 +137,9 @@ void ClassicGroup::restore(const GroupMetadataValue& value) {
 
 void ClassicGroup::resume(const Moment& at, GroupEffects& out) {
   for (auto& [id, member] : members_) start_session(member, at);
-  if (members_.size() > settings_.members_max) rebalance(at, out);
+  if (members_.size() <= settings_.members_max) return;
+  note(RebalanceCause::over_size, nullptr, at);
+  rebalance(at, out);
 }
 
 void ClassicGroup::take_over(const GroupMetadataValue& value,
@@ -149,6 +152,7 @@ void ClassicGroup::take_over(const GroupMetadataValue& value,
     count_protocols(member, 1);
     start_session(member, at);
   }
+  note(RebalanceCause::protocol_changed, nullptr, at);
   rebalance(at, out);
 }
 

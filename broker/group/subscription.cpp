@@ -68,6 +68,17 @@ std::optional<PartitionSets> decode_assignment(const SharedBytes& assignment,
   return by_id(decoded->message.assigned_partitions, topics);
 }
 
+std::optional<NamedPartitions> assigned_partitions(const SharedBytes& assignment) {
+  const auto decoded = decode<ConsumerProtocolAssignment>(assignment);
+  if (!decoded) return std::nullopt;
+  NamedPartitions named;
+  for (const auto& each : decoded->message.assigned_partitions) {
+    auto& all = named[each.topic];
+    all.insert(all.end(), each.partitions.begin(), each.partitions.end());
+  }
+  return named;
+}
+
 SharedBytes encode_assignment(const PartitionSets& sets, std::int16_t version,
                               const TopicDirectory& topics) {
   ConsumerProtocolAssignment message;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/group/consumer/partition_sets.hpp"
+#include "broker/group/history.hpp"
 #include "broker/group/types.hpp"
 #include "protocol/base/bytes.hpp"
 
@@ -32,7 +33,10 @@ struct ClassicSubscription {
 /// What a member was assigned, of topics that exist; nothing when the bytes are something else.
 [[nodiscard]] std::optional<PartitionSets> decode_assignment(const SharedBytes& assignment,
                                                              const TopicDirectory& topics);
-/// Inverse, in the version that a member's subscription has. Topics that are gone are left out.
+/// The same by the names of topics, which need not exist.
+[[nodiscard]] std::optional<NamedPartitions> assigned_partitions(const SharedBytes& assignment);
+/// Inverse of `decode_assignment`, in the version that a member's subscription has. Topics that are
+/// gone are left out.
 [[nodiscard]] SharedBytes encode_assignment(const PartitionSets& sets, std::int16_t version,
                                             const TopicDirectory& topics);
 

@@ -57,6 +57,9 @@ struct GroupSettings {
   /// Who waits longer than this for a write is told COORDINATOR_NOT_AVAILABLE; the write itself
   /// stays outstanding.  offsets.commit.timeout.ms
   std::chrono::milliseconds write_timeout{5'000};
+  /// For the history of rebalances, over all groups of a coordinator.  group.history.bytes, shared
+  /// out to the partitions of `__consumer_offsets`
+  std::size_t history_bytes_max = 128UL * 1024;
   ConsumerGroupSettings consumer;
 };
 

@@ -17,8 +17,10 @@ net::Awaitable<DescribeGroups::Response> DescribeGroups::handle(Request request,
                                                                 RequestContext& context) {
   Response response;
   for (const auto& id : request.groups) {
-    auto question = [&id, version = context.version()](const GroupCoordinator& core) {
-      return core.describe(id, version);
+    auto question = [&id, &request, version = context.version()](const GroupCoordinator& core) {
+      auto group = core.describe(id, version);
+      if (request.include_rebalances) core.describe_rebalances(id, group);
+      return group;
     };
     auto refuse = [&id](ErrorCode error) {
       Described group;

@@ -47,9 +47,11 @@ net::Awaitable<SyncGroup::Response> SyncGroup::handle(Request request, RequestCo
 
 net::Awaitable<Heartbeat::Response> Heartbeat::handle(Request request, RequestContext& context) {
   const std::string group = request.group_id;
-  auto operation = [request = std::move(request)](GroupCoordinator& core, ReplyToken token,
-                                                  const Moment& at) {
-    return core.heartbeat(request, token, at);
+  const auto home = home_of_group(context, group);
+  if (!home) co_return only_error<Response>()(ErrorCode::coordinator_not_available);
+  auto operation = [request = std::move(request), owner = home->shard](
+                       GroupCoordinator& core, ReplyToken token, const Moment& at) {
+    return core.heartbeat(request, token, at, ImageDirectory{owner->image()});
   };
   auto refuse = [](ErrorCode error) {
     Response response;
@@ -64,9 +66,12 @@ net::Awaitable<Heartbeat::Response> Heartbeat::handle(Request request, RequestCo
 
 net::Awaitable<LeaveGroup::Response> LeaveGroup::handle(Request request, RequestContext& context) {
   const std::string group = request.group_id;
-  auto operation = [request = std::move(request), client = group_client(context)](
-                       GroupCoordinator& core, ReplyToken token, const Moment& at) {
-    return core.leave(request, client, token, at);
+  const auto home = home_of_group(context, group);
+  if (!home) co_return only_error<Response>()(ErrorCode::coordinator_not_available);
+  auto operation = [request = std::move(request), client = group_client(context),
+                    owner = home->shard](GroupCoordinator& core, ReplyToken token,
+                                         const Moment& at) {
+    return core.leave(request, client, token, at, ImageDirectory{owner->image()});
   };
   auto left = coordinate<Response>(context, group, std::move(operation), only_error<Response>());
   co_return co_await std::move(left);

@@ -40,6 +40,9 @@ constexpr Setting kSettings[] = {
      "Space in the data directory for the journals, which make small appends of many partitions "
      "durable by one write. It is written once, at the first start; 0 makes each append wait for a "
      "sync of its own segment."},
+    {"group.history.bytes", int64, "4194304", at_least(0), bytes, read_only, kUsed,
+     "Memory of the broker for the history of rebalances that `millrace group history` shows; each "
+     "partition of __consumer_offsets has an equal part. 0 keeps none."},
     {"tail.cache.bytes", int64, "67108864", at_least(0), bytes, read_only, kUsed,
      "Memory of the broker for recently written batches, from which consumers at the end read."},
     {"response.queue.bytes.per.connection", int64, "67108864", at_least(1), bytes, read_only, kUsed,

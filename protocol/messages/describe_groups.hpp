@@ -11,6 +11,7 @@
 #include "protocol/base/types.hpp"
 #include "protocol/error_code.hpp"
 #include "protocol/messages/api_key.hpp"
+#include "protocol/messages/group_rebalance.hpp"
 #include "protocol/wire/codec.hpp"
 #include "protocol/wire/schema.hpp"
 
@@ -25,11 +26,16 @@ struct DescribeGroupsRequest {
   friend bool operator==(const DescribeGroupsRequest&, const DescribeGroupsRequest&) = default;
   std::vector<std::string> groups;
   bool include_authorized_operations = false;
+  bool include_rebalances = false;  // ours: see GroupRebalance
 
   static constexpr auto fields() {
-    return std::tuple{field<&DescribeGroupsRequest::groups>("Groups", from(0)),
-                      field<&DescribeGroupsRequest::include_authorized_operations>(
-                          "IncludeAuthorizedOperations", from(3))};
+    return std::tuple{
+        field<&DescribeGroupsRequest::groups>("Groups", from(0)),
+        field<&DescribeGroupsRequest::include_authorized_operations>("IncludeAuthorizedOperations",
+                                                                     from(3)),
+        field<&DescribeGroupsRequest::include_rebalances>("IncludeRebalances", from(5))
+            .tagged(kOwnTagsFrom, from(5))
+            .ignorable()};
   }
 };
 
@@ -71,6 +77,10 @@ struct DescribeGroupsResponse {
     std::string protocol_data;
     std::vector<DescribedGroupMember> members;
     std::int32_t authorized_operations = std::numeric_limits<std::int32_t>::min();
+    // Ours: see GroupRebalance. Nothing that happened before this time is known; -1: nobody asked,
+    // or the broker keeps no history.
+    std::int64_t history_since_ms = -1;
+    std::vector<GroupRebalance> rebalances;  // oldest first
 
     static constexpr auto fields() {
       return std::tuple{
@@ -81,7 +91,13 @@ struct DescribeGroupsResponse {
           field<&DescribedGroup::protocol_type>("ProtocolType", from(0)),
           field<&DescribedGroup::protocol_data>("ProtocolData", from(0)),
           field<&DescribedGroup::members>("Members", from(0)),
-          field<&DescribedGroup::authorized_operations>("AuthorizedOperations", from(3))};
+          field<&DescribedGroup::authorized_operations>("AuthorizedOperations", from(3)),
+          field<&DescribedGroup::history_since_ms>("HistorySinceMs", from(5))
+              .tagged(kOwnTagsFrom, from(5))
+              .ignorable(),
+          field<&DescribedGroup::rebalances>("Rebalances", from(5))
+              .tagged(kOwnTagsFrom + 1, from(5))
+              .ignorable()};
     }
   };
 

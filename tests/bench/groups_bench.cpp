@@ -105,10 +105,10 @@ class Rebalance {
     return core_.sync(request, token, now(), topics_);
   }
   GroupOutput ask(const protocol::HeartbeatRequest& request, ReplyToken token) {
-    return core_.heartbeat(request, token, now());
+    return core_.heartbeat(request, token, now(), topics_);
   }
   GroupOutput ask(const protocol::LeaveGroupRequest& request, ReplyToken token) {
-    return core_.leave(request, {"c", "/h", 5}, token, now());
+    return core_.leave(request, {"c", "/h", 5}, token, now(), topics_);
   }
 
   void take(GroupOutput out) {

@@ -117,7 +117,8 @@ ClassicJoinStep ConsumerGroup::classic_join(const JoinGroupRequest& request,
       request.rebalance_timeout_ms > 0 ? request.rebalance_timeout_ms : request.session_timeout_ms;
   after.classic_member_metadata =
       MemberSubscription::ClassicMemberMetadata{request.session_timeout_ms, std::move(protocols)};
-  const bool subscription_changed = subscribe(id, std::move(after), step.changes);
+  const bool subscription_changed =
+      subscribe(id, std::move(after), at, topics, request.reason.value_or(""), step.changes);
   look_at_topics(subscription_changed, at, topics, step.changes);
   // Who is told to join again does so at once: there is no waiting for the assignment interval.
   if (state_.epoch() > state_.target_epoch()) make_target(at, topics, step.changes);
@@ -136,6 +137,7 @@ ClassicJoinStep ConsumerGroup::classic_join(const JoinGroupRequest& request,
   response.generation_id = state_.progress(id).epoch;
   response.protocol_type = kConsumerProtocolType;
   response.protocol_name = classic.supported_protocols.front().name;
+  note_end(at, topics);
   return step;
 }
 
@@ -195,20 +197,29 @@ bool ConsumerGroup::should_rejoin(std::string_view id) const {
   return true;
 }
 
-ErrorCode ConsumerGroup::classic_heartbeat(const protocol::HeartbeatRequest& request,
-                                           const Moment& at) {
+/// Also looks at the topics: where only classic members are left, nobody else does. The step to a
+/// new target is taken by whoever joins again for it.
+ClassicHeartbeatStep ConsumerGroup::classic_heartbeat(const protocol::HeartbeatRequest& request,
+                                                      const Moment& at,
+                                                      const TopicDirectory& topics) {
+  ClassicHeartbeatStep step;
   const std::string& id = request.member_id;
-  const ErrorCode error = check_classic(id, request.group_instance_id);
-  if (error != ErrorCode::none) return error;
-  if (state_.progress(id).epoch != request.generation_id) return ErrorCode::illegal_generation;
+  step.error = check_classic(id, request.group_instance_id);
+  if (step.error == ErrorCode::none && state_.progress(id).epoch != request.generation_id) {
+    step.error = ErrorCode::illegal_generation;
+  }
+  if (step.error != ErrorCode::none) return step;
   start_session(id, at.now);
-  if (!should_rejoin(id)) return ErrorCode::none;
+  look_at_topics(false, at, topics, step.changes);
+  if (!should_rejoin(id)) return step;
   expect_join(id, at.now);
-  return ErrorCode::rebalance_in_progress;
+  step.error = ErrorCode::rebalance_in_progress;
+  return step;
 }
 
 ClassicLeaveStep ConsumerGroup::classic_leave(
-    const std::vector<protocol::LeaveGroupRequest::MemberIdentity>& members) {
+    const std::vector<protocol::LeaveGroupRequest::MemberIdentity>& members, const Moment& at,
+    const TopicDirectory& topics) {
   ClassicLeaveStep step;
   for (const auto& identity : members) {
     std::string id = identity.member_id;
@@ -218,10 +229,16 @@ ClassicLeaveStep ConsumerGroup::classic_leave(
       if (holder != nullptr) id = *holder;
     }
     const ErrorCode error = check_classic(id, identity.group_instance_id);
-    if (error == ErrorCode::none) remove_member(id, step.changes);
+    if (error == ErrorCode::none) {
+      note(RebalanceCause::member_left, id, state_.subscription(id), at, topics,
+           identity.reason.value_or(""));
+      remove_member(id, step.changes);
+    }
     step.members.push_back({identity.member_id, identity.group_instance_id, error});
   }
-  if (!step.changes.empty()) change(EpochChange{{{state_.epoch() + 1, 0}}}, step.changes);
+  if (step.changes.empty()) return step;
+  change(EpochChange{{{state_.epoch() + 1, 0}}}, step.changes);
+  note_end(at, topics);
   return step;
 }
 

@@ -89,8 +89,8 @@ void ConsumerGroup::drop_unused_regex(const std::optional<std::string>& regex,
   change(RegexChange{*regex, {}}, out);
 }
 
-std::vector<ConsumerChange> ConsumerGroup::tick(const Moment& at) {
-  std::vector<std::string> late;
+std::vector<ConsumerChange> ConsumerGroup::tick(const Moment& at, const TopicDirectory& topics) {
+  std::vector<std::pair<std::string, RebalanceCause>> late;
   const auto is_over = [&](const auto& deadlines, const std::string& id) {
     const auto due = deadlines.find(id);
     return due != deadlines.end() && due->second <= at.now;
@@ -98,14 +98,26 @@ std::vector<ConsumerChange> ConsumerGroup::tick(const Moment& at) {
   for (const auto& [id, deadline] : sessions_) {
     const auto revoke = revokes_.find(id);
     const bool holds_up = revoke != revokes_.end() && revoke->second.at <= at.now;
-    if (deadline <= at.now || holds_up || is_over(joins_due_, id) || is_over(syncs_due_, id)) {
-      late.push_back(id);
+    if (deadline <= at.now) {
+      late.emplace_back(id, RebalanceCause::session_expired);
+    } else if (holds_up) {
+      late.emplace_back(id, RebalanceCause::revoke_missed);
+    } else if (is_over(joins_due_, id)) {
+      late.emplace_back(id, RebalanceCause::join_missed);
+    } else if (is_over(syncs_due_, id)) {
+      late.emplace_back(id, RebalanceCause::sync_missed);
     }
   }
   std::vector<ConsumerChange> changes;
-  for (const auto& id : late) remove_member(id, changes);
+  for (const auto& [id, cause] : late) {
+    note(cause, id, state_.subscription(id), at, topics);
+    remove_member(id, changes);
+  }
   // Which topics are left is seen when somebody next brings a view of them.
-  if (!late.empty()) change(EpochChange{{{state_.epoch() + 1, 0}}}, changes);
+  if (!late.empty()) {
+    change(EpochChange{{{state_.epoch() + 1, 0}}}, changes);
+    note_end(at, topics);
+  }
 
   wake_at_ = Instant::max();
   for (const auto& [id, deadline] : sessions_) arm(deadline);

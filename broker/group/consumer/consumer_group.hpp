@@ -11,6 +11,7 @@
 
 #include "broker/group/consumer/changes.hpp"
 #include "broker/group/consumer/state.hpp"
+#include "broker/group/history.hpp"
 #include "broker/group/types.hpp"
 #include "protocol/base/rng.hpp"
 #include "protocol/messages/consumer_group_describe.hpp"
@@ -34,6 +35,10 @@ struct ClassicLeaveStep {
   std::vector<ConsumerChange> changes;
   std::vector<protocol::LeaveGroupResponse::MemberResponse> members;  // one per identity
 };
+struct ClassicHeartbeatStep {
+  std::vector<ConsumerChange> changes;  // a look at the topics may bring them
+  protocol::ErrorCode error = protocol::ErrorCode::none;
+};
 
 /// One group of the consumer protocol (KIP-848): members say in heartbeats what they want and what
 /// they have, and are told what to have; the server makes the assignment.
@@ -45,11 +50,12 @@ struct ClassicLeaveStep {
 /// Volatile, and begun anew by `restart_from`: sessions, and the time that members have to give up
 /// partitions. `wake_at` never lies behind the earliest of these deadlines.
 ///
-/// Owned by the coordinator; `settings` outlives the group.
+/// Owned by the coordinator; `settings` and `recorder`, which is told of rebalances when they are
+/// decided, outlive the group.
 class ConsumerGroup {
  public:
-  ConsumerGroup(std::string id, const ConsumerGroupSettings& settings)
-      : id_{std::move(id)}, settings_{settings} {}
+  ConsumerGroup(std::string id, const ConsumerGroupSettings& settings, RebalanceRecorder& recorder)
+      : id_{std::move(id)}, settings_{settings}, recorder_{recorder} {}
 
   /// The group is what `state` says. Known members keep their deadlines; others get fresh ones.
   void restart_from(const ConsumerGroupState& state, Instant now);
@@ -66,15 +72,17 @@ class ConsumerGroup {
   [[nodiscard]] protocol::SyncGroupResponse classic_sync(const protocol::SyncGroupRequest& request,
                                                          const Moment& at,
                                                          const TopicDirectory& topics);
-  [[nodiscard]] protocol::ErrorCode classic_heartbeat(const protocol::HeartbeatRequest& request,
-                                                      const Moment& at);
+  [[nodiscard]] ClassicHeartbeatStep classic_heartbeat(const protocol::HeartbeatRequest& request,
+                                                       const Moment& at,
+                                                       const TopicDirectory& topics);
   [[nodiscard]] ClassicLeaveStep classic_leave(
-      const std::vector<protocol::LeaveGroupRequest::MemberIdentity>& members);
+      const std::vector<protocol::LeaveGroupRequest::MemberIdentity>& members, const Moment& at,
+      const TopicDirectory& topics);
   /// There are members, and all are of the classic protocol.
   [[nodiscard]] bool has_only_classic_members() const;
 
   /// Removes members whose session or rebalance time is over.
-  [[nodiscard]] std::vector<ConsumerChange> tick(const Moment& at);
+  [[nodiscard]] std::vector<ConsumerChange> tick(const Moment& at, const TopicDirectory& topics);
   /// What deletes the group; it is empty then.
   [[nodiscard]] std::vector<ConsumerChange> erase();
 
@@ -102,7 +110,8 @@ class ConsumerGroup {
   [[nodiscard]] std::optional<Refusal> malformed(const Request& request) const;
   [[nodiscard]] std::optional<Refusal> refused(const Request& request) const;
   [[nodiscard]] std::optional<Refusal> wrong_epoch(const Request& request) const;
-  void leave(const Request& request, Instant now, ConsumerStep& out);
+  void leave(const Request& request, const Moment& at, const TopicDirectory& topics,
+             ConsumerStep& out);
   void stay(const Request& request, const GroupClient& client, const Moment& at,
             const TopicDirectory& topics, ConsumerStep& out);
   void answer(const Request& request, const PartitionSets& had, const Moment& at,
@@ -134,8 +143,10 @@ class ConsumerGroup {
                       std::vector<ConsumerChange>& out);
   /// What the member asks for with this request, on top of what it asked for before.
   [[nodiscard]] MemberSubscription asked(const Request& request, const GroupClient& client) const;
-  /// Writes what the member asks for; whether its topics are others than before.
-  bool subscribe(const std::string& member, MemberSubscription after,
+  /// Writes what the member asks for; whether its topics are others than before. `reason`: why, in
+  /// the words of the client.
+  bool subscribe(const std::string& member, MemberSubscription after, const Moment& at,
+                 const TopicDirectory& topics, std::string_view reason,
                  std::vector<ConsumerChange>& out);
   void look_at_topics(bool subscriptions_changed, const Moment& at, const TopicDirectory& topics,
                       std::vector<ConsumerChange>& out);
@@ -146,8 +157,17 @@ class ConsumerGroup {
   /// Until when a new target has to wait; nothing when it may be made at `wall`.
   [[nodiscard]] std::optional<std::chrono::milliseconds> target_due_in(Timestamp wall) const;
 
+  // recording.cpp
+  /// Something happens to a member, or to the group when there is no id, that moves the epoch on.
+  /// Call it before.
+  void note(RebalanceCause cause, const std::string& id, const MemberSubscription* member,
+            const Moment& at, const TopicDirectory& topics, std::string_view reason = {});
+  void note_end(const Moment& at, const TopicDirectory& topics);
+  [[nodiscard]] Ownership ownership(const TopicDirectory& topics) const;
+
   std::string id_;
   const ConsumerGroupSettings& settings_;
+  RebalanceRecorder& recorder_;
   ConsumerGroupState state_;
   std::map<std::string, Instant, std::less<>> sessions_;        // of every member
   std::map<std::string, RevokeDeadline, std::less<>> revokes_;  // of those in unrevoked_partitions

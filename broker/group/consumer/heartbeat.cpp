@@ -44,10 +44,11 @@ ConsumerStep ConsumerGroup::heartbeat(const Request& request, const GroupClient&
     step.response.error_code = refusal->error;
     step.response.error_message = std::move(refusal->reason);
   } else if (request.member_epoch < kJoins) {
-    leave(request, at.now, step);
+    leave(request, at, topics, step);
   } else {
     stay(request, client, at, topics, step);
   }
+  if (!refusal) note_end(at, topics);
   return step;
 }
 
@@ -145,10 +146,13 @@ std::optional<ConsumerGroup::Refusal> ConsumerGroup::wrong_epoch(const Request& 
                      "; it must give up all partitions and join again"};
 }
 
-void ConsumerGroup::leave(const Request& request, Instant now, ConsumerStep& out) {
+void ConsumerGroup::leave(const Request& request, const Moment& at, const TopicDirectory& topics,
+                          ConsumerStep& out) {
   out.response.member_id = request.member_id;
   out.response.member_epoch = request.member_epoch;
   if (request.member_epoch == kLeaves) {
+    const auto* const member = state_.subscription(request.member_id);
+    note(RebalanceCause::member_left, request.member_id, member, at, topics);
     remove_member(request.member_id, out.changes);
     change(EpochChange{{{state_.epoch() + 1, 0}}}, out.changes);
     return;
@@ -160,7 +164,7 @@ void ConsumerGroup::leave(const Request& request, Instant now, ConsumerStep& out
   away.state = MemberState::stable;
   away.revoking.clear();
   change(ProgressChange{request.member_id, std::move(away)}, out.changes);
-  follow(request.member_id, now);
+  follow(request.member_id, at.now);
 }
 
 void ConsumerGroup::stay(const Request& request, const GroupClient& client, const Moment& at,
@@ -171,7 +175,8 @@ void ConsumerGroup::stay(const Request& request, const GroupClient& client, cons
       request.instance_id ? state_.holder_of(*request.instance_id) : nullptr;
   if (joins && holder != nullptr && *holder != id) replace_member(*holder, id, out.changes);
 
-  const bool subscriptions_changed = subscribe(id, asked(request, client), out.changes);
+  const bool subscriptions_changed =
+      subscribe(id, asked(request, client), at, topics, {}, out.changes);
   look_at_topics(subscriptions_changed, at, topics, out.changes);
   if (state_.epoch() > state_.target_epoch() && !target_due_in(at.wall)) {
     make_target(at, topics, out.changes);

@@ -115,7 +115,8 @@ MemberSubscription ConsumerGroup::asked(const Request& request, const GroupClien
   return after;
 }
 
-bool ConsumerGroup::subscribe(const std::string& member, MemberSubscription after,
+bool ConsumerGroup::subscribe(const std::string& member, MemberSubscription after, const Moment& at,
+                              const TopicDirectory& topics, std::string_view reason,
                               std::vector<ConsumerChange>& out) {
   const auto* const known = state_.subscription(member);
   const MemberSubscription before = known == nullptr ? MemberSubscription{} : *known;
@@ -124,9 +125,14 @@ bool ConsumerGroup::subscribe(const std::string& member, MemberSubscription afte
   const bool other_names = before.subscribed_topic_names != after.subscribed_topic_names;
   const bool other_regex = before.subscribed_topic_regex != after.subscribed_topic_regex;
   const bool is_new = known == nullptr;
+  const bool changed = is_new || other_names || other_regex;
+  if (changed) {
+    note(is_new ? RebalanceCause::member_joined : RebalanceCause::subscription_changed, member,
+         &after, at, topics, reason);
+  }
   change(SubscriptionChange{member, std::move(after)}, out);
   if (other_regex) drop_unused_regex(before.subscribed_topic_regex, out);
-  return is_new || other_names || other_regex;
+  return changed;
 }
 
 /// Moves the group epoch on when members want something else, or when what they want has changed.
@@ -143,6 +149,9 @@ void ConsumerGroup::look_at_topics(bool subscriptions_changed, const Moment& at,
   if (!subscriptions_changed && hash == state_.topics_hash()) return;
   // An epoch that no target was made for yet, and that was made without a view of the topics, takes
   // it in.
+  if (!subscriptions_changed && state_.topics_hash() != 0) {
+    note(RebalanceCause::topics_changed, {}, nullptr, at, topics);
+  }
   const bool same_epoch =
       !subscriptions_changed && state_.topics_hash() == 0 && state_.epoch() > state_.target_epoch();
   change(EpochChange{{{state_.epoch() + (same_epoch ? 0 : 1), hash}}}, out);

@@ -144,10 +144,10 @@ class ConsumerModel {
     return core_->sync(request, token, now(), topics_);
   }
   GroupOutput ask(const protocol::HeartbeatRequest& request, ReplyToken token) {
-    return core_->heartbeat(request, token, now());
+    return core_->heartbeat(request, token, now(), topics_);
   }
   GroupOutput ask(const protocol::LeaveGroupRequest& request, ReplyToken token) {
-    return core_->leave(request, {"c", "/h", 5}, token, now());
+    return core_->leave(request, {"c", "/h", 5}, token, now(), topics_);
   }
 
   void answered(ReplyToken token, GroupReply::Response response) {
@@ -246,7 +246,7 @@ class ConsumerModel {
   }
   void replay(GroupCoordinator& core, const GroupRecord& record) {
     const auto value = record.value ? std::optional<Bytes>{*record.value} : std::nullopt;
-    expect(core.replay(record.key, value).has_value(), "a record is readable");
+    expect(core.replay(record.key, value, now().wall).has_value(), "a record is readable");
   }
 
   void append(const std::vector<GroupRecord>& records) {

@@ -110,12 +110,12 @@ class ModelRun {
     if (dice < 45) return sync({group, any_member(group), any_generation(group), {}});
     if (dice < 60) {
       take(core_->heartbeat({group, any_generation(group), any_member(group), any_instance()},
-                            token(group), now()));
+                            token(group), now(), topics_));
     } else if (dice < 63) {
       protocol::LeaveGroupRequest request{group, any_member(group), {{any_member(group), {}, {}}}};
       if (rng_.chance(1, 2)) request.members.push_back({"", any_instance(), {}});
       const GroupClient leaver{"c", "/h", static_cast<std::int16_t>(rng_.chance(1, 3) ? 2 : 4)};
-      take(core_->leave(request, leaver, token(group), now()));
+      take(core_->leave(request, leaver, token(group), now(), topics_));
     } else if (dice < 80) {
       commit(group, client);
     } else if (dice < 81) {
@@ -307,12 +307,13 @@ class ModelRun {
   void check_restart() {
     GroupCoordinator from_log{settings_};
     for (const auto& record : log_) {
-      expect(from_log.replay(record.key, view_of(record.value)).has_value(),
+      expect(from_log.replay(record.key, view_of(record.value), now().wall).has_value(),
              "a record is readable");
     }
     GroupCoordinator from_compacted{settings_};
     for (const auto& [key, value] : durable_) {
-      expect(from_compacted.replay(key, Bytes{value}).has_value(), "a record is readable");
+      expect(from_compacted.replay(key, Bytes{value}, now().wall).has_value(),
+             "a record is readable");
     }
     from_log.finish_loading(now());
     from_compacted.finish_loading(now());

@@ -157,7 +157,8 @@ TEST_CASE("group records: types and versions of a later build are skipped",
   }
   CHECK(std::holds_alternative<std::monostate>(decode(later).value()));
   GroupCoordinator core{{}};
-  CHECK(core.replay(later.key, Bytes{*later.value}).value() == GroupCoordinator::Replayed::skipped);
+  CHECK(core.replay(later.key, Bytes{*later.value}, {}).value() ==
+        GroupCoordinator::Replayed::skipped);
 }
 
 TEST_CASE("group records: a record cut anywhere is damaged and changes nothing",
@@ -165,14 +166,14 @@ TEST_CASE("group records: a record cut anywhere is damaged and changes nothing",
   const auto good = encode_offset("g", kPartition, some_offset());
   GroupCoordinator core{{}};
   for (std::size_t size = 0; size < good.key.size(); ++size) {
-    CHECK(core.replay(Bytes{good.key}.first(size), Bytes{*good.value}).has_error());
+    CHECK(core.replay(Bytes{good.key}.first(size), Bytes{*good.value}, {}).has_error());
   }
   for (std::size_t size = 0; size < good.value->size(); ++size) {
-    CHECK(core.replay(good.key, Bytes{*good.value}.first(size)).has_error());
+    CHECK(core.replay(good.key, Bytes{*good.value}.first(size), {}).has_error());
   }
   auto longer = *good.value;
   longer.push_back(std::byte{0});
-  CHECK(core.replay(good.key, Bytes{longer}).error() == protocol::Errc::trailing_bytes);
+  CHECK(core.replay(good.key, Bytes{longer}, {}).error() == protocol::Errc::trailing_bytes);
   core.finish_loading({});
   CHECK(core.list({}, {}).empty());
 }

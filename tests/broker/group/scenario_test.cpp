@@ -31,8 +31,8 @@ class ScriptRun {
   /// A coordinator made from what is committed, as after a restart.
   void load() {
     core_ = std::make_unique<GroupCoordinator>(settings_);
-    for (const auto& record : log_) {
-      REQUIRE(core_->replay(record.key, view_of(record)).has_value());
+    for (const auto& [record, written] : log_) {
+      REQUIRE(core_->replay(record.key, view_of(record), written).has_value());
     }
     show(core_->finish_loading(now()), "");
   }
@@ -62,6 +62,7 @@ class ScriptRun {
       r.member_id = member;
       r.group_instance_id = s.maybe("instance");
       r.protocol_type = s.text("type", "consumer");
+      r.reason = s.maybe("reason");
       for (const auto& p : split(s.text("protocols", "range:x"), ',')) {
         const auto parts = split(p, ':');
         r.protocols.push_back({parts[0], SharedBytes::copy_of(as_bytes(parts.at(1)))});
@@ -91,17 +92,18 @@ class ScriptRun {
       show(core().sync(r, token(s), now(), topics_));
     } else if (s.operation == "heartbeat") {
       protocol::HeartbeatRequest r{s.word(0), s.number("gen", 1), member, s.maybe("instance")};
-      show(core().heartbeat(r, token(s), now()));
+      show(core().heartbeat(r, token(s), now(), topics_));
     } else if (s.operation == "leave") {
       protocol::LeaveGroupRequest r{s.word(0), member, {}};
       for (const auto& m : split(s.text("members"), ',')) {
         const auto at = m.find('@');  // member@instance
         protocol::LeaveGroupRequest::MemberIdentity identity;
         identity.member_id = names_.id_of(m.substr(0, at));
+        identity.reason = s.maybe("reason");
         if (at != std::string::npos) identity.group_instance_id = m.substr(at + 1);
         r.members.push_back(identity);
       }
-      show(core().leave(r, client, token(s), now()));
+      show(core().leave(r, client, token(s), now(), topics_));
     } else if (s.operation == "commit") {
       commit(s, client, member);
     } else if (s.operation == "hb") {
@@ -156,7 +158,7 @@ class ScriptRun {
     } else if (s.operation == "committed") {
       const Ticket ticket = std::stoull(s.word(0));
       if (!writes_.contains(ticket)) throw std::runtime_error("no write " + s.word(0));
-      for (auto& record : writes_.at(ticket)) log_.push_back(record);
+      keep(writes_.at(ticket));
       show(core().committed(ticket, now()));
     } else if (s.operation == "failed") {
       const auto error = static_cast<ErrorCode>(std::stoi(s.word(1)));
@@ -251,6 +253,10 @@ class ScriptRun {
       lines_.push_back(line.str());
     } else if (s.operation == "describe_consumer") {
       lines_.push_back(shown(core().describe_consumer(s.word(0), topics_), names_));
+    } else if (s.operation == "history") {
+      protocol::DescribeGroupsResponse::DescribedGroup group;
+      core().describe_rebalances(s.word(0), group);
+      for (const auto& each : group.rebalances) show(each);
     } else if (s.operation == "list") {
       for (const auto& g : core().list(split(s.text("states"), ','), split(s.text("types"), ','))) {
         lines_.push_back(g.group_id + " " + g.group_state + " " + g.group_type +
@@ -260,6 +266,46 @@ class ScriptRun {
       return false;
     }
     return true;
+  }
+
+  void keep(const std::vector<GroupRecord>& records) {
+    for (const auto& record : records) log_.emplace_back(record, now().wall);
+  }
+
+  /// The rebalance, then indented its causes, the members' shares and the moved partitions.
+  void show(const protocol::GroupRebalance& r) {
+    const auto who = [&](const std::string& id) { return names_.name_of(id); };
+    std::ostringstream line;
+    line << r.protocol << " at " << r.began_ms - 1'000'000;
+    if (r.took_ms < 0) {
+      line << " running";
+    } else {
+      line << " took " << r.took_ms << ' ' << (r.state.empty() ? "taken back" : r.state)
+           << " epoch " << r.epoch_before << " to " << r.epoch_after << " members "
+           << r.members_before << " to " << r.members_after;
+    }
+    lines_.push_back(line.str());
+    for (const auto& each : r.triggers) {
+      line.str("");
+      line << "  " << each.cause << " at " << each.at_ms - 1'000'000;
+      if (!each.member_id.empty()) line << ' ' << who(each.member_id) << each.host;
+      if (!each.client_id.empty()) line << " client " << each.client_id;
+      if (each.instance_id) line << " instance " << *each.instance_id;
+      if (!each.reason.empty()) line << " '" << each.reason << '\'';
+      lines_.push_back(line.str());
+    }
+    if (r.triggers_left_out > 0)
+      lines_.push_back("  and " + std::to_string(r.triggers_left_out) + " more");
+    line.str("");
+    for (const auto& each : r.shares)
+      line << "  " << who(each.member) << ' ' << each.before << " to " << each.after;
+    if (!r.shares.empty()) lines_.push_back(line.str());
+    line.str("");
+    for (const auto& each : r.moved) {
+      line << "  " << each.topic << '-' << each.partition << ' ' << who(each.from_member) << " to "
+           << who(each.to_member);
+    }
+    if (!r.moved.empty()) lines_.push_back(line.str());
   }
 
   void show(GroupOutput out, const std::string& prefix = "") {
@@ -278,7 +324,7 @@ class ScriptRun {
       lines_.push_back(line.str());
     }
     if (autocommit_) {
-      for (auto& record : out.records) log_.push_back(record);
+      keep(out.records);
       return show(core().committed(*out.ticket, now()), prefix);
     }
     writes_[*out.ticket] = std::move(out.records);
@@ -370,8 +416,8 @@ class ScriptRun {
   std::chrono::milliseconds elapsed_{0};
   std::vector<std::string> labels_;  // by token
   std::map<Ticket, std::vector<GroupRecord>> writes_;
-  bool autocommit_ = false;       // every write is committed at once
-  std::vector<GroupRecord> log_;  // what is committed
+  bool autocommit_ = false;                             // every write is committed at once
+  std::vector<std::pair<GroupRecord, Timestamp>> log_;  // what is committed, and when
   std::vector<std::string> lines_;
 };
 

@@ -62,7 +62,7 @@ class Offsets {
         REQUIRE(core_->replay_in_transaction(transaction->producer, record.key, *record.value)
                     .has_value());
       } else {
-        REQUIRE(core_->replay(record.key, *record.value).has_value());
+        REQUIRE(core_->replay(record.key, *record.value, at_.wall).has_value());
       }
     }
     core_->finish_loading(at_);

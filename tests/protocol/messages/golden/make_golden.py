@@ -194,9 +194,19 @@ def text_of(field, value, version, kind=None):
     return '"' + "".join(map(escaped, value.decode("latin-1"))) + '"'
 
 
+# Tagged fields that only our messages have (protocol/messages/group_rebalance.hpp): the first version
+# and the text at the default, behind the other fields of the struct.
+OWN_FIELDS = {
+    "DescribeGroupsRequest": (5, ['"IncludeRebalances": false']),
+    "[]DescribedGroup": (5, ['"HistorySinceMs": -1', '"Rebalances": []']),
+}
+
+
 def struct_text(schema, value, version):
-    parts = (f'"{f["name"][0].upper() + f["name"][1:]}": ' + text_of(f, value[f["name"]], version)
-             for f in fields_of(schema, version))
+    parts = [f'"{f["name"][0].upper() + f["name"][1:]}": ' + text_of(f, value[f["name"]], version)
+             for f in fields_of(schema, version)]
+    first, own = OWN_FIELDS.get(schema.get("type", schema["name"]), (0, []))
+    parts += own if version >= first else []
     return "{" + ", ".join(parts) + "}"
 
 
