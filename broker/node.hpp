@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/cleaner_budget.hpp"
+#include "broker/error_reports.hpp"
 #include "broker/journals.hpp"
 #include "broker/log_directory.hpp"
 #include "broker/recovery_progress.hpp"
@@ -42,8 +43,8 @@ struct World {
   std::int64_t connections_max = std::numeric_limits<std::int64_t>::max();
 };
 
-/// What every part of one broker may look at: fixed once the broker has started (the limiter of log
-/// lines and the budget of compaction excepted), so it is read from all shards without a lock.
+/// What every part of one broker may look at: fixed once the broker has started (the limiters of
+/// log lines and the budget of compaction excepted), so it is read from all shards without a lock.
 /// Owned by `Broker`.
 struct Node {
   Node(World w, config::BrokerConfig c);
@@ -59,6 +60,7 @@ struct Node {
   CatalogueRules rules;
   CleanerBudget cleaner_budget{settings.cleaner};
   LogLimiter log_limiter{std::chrono::seconds{10}};
+  ErrorReports coordinator_errors;  // those answered to clients of groups and transactions
   std::string cluster_id;
   std::filesystem::path data_dir;
   LogDirectory log_dir;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/handlers/coordinator_errors.hpp"
 #include "broker/handlers/handlers.hpp"
 #include "protocol/errc.hpp"
 
@@ -16,8 +17,15 @@ net::Awaitable<Result<protocol::EncodedMessage>> run(RequestContext& context,
   if (!H::kVersions.contains(version)) co_return protocol::Errc::unsupported_version;
   auto request = protocol::MessageCodec<typename H::Request>::decode(in, version);
   if (!request) co_return request.error();
-  const auto response = co_await H::handle(std::move(*request), context);
-  co_return protocol::encode_response(context.header.correlation_id, version, response);
+  if constexpr (AnsweredByCoordinator<typename H::Request>) {
+    const auto subject = subject_of(*request);
+    const auto response = co_await H::handle(std::move(*request), context);
+    report_errors(context, subject, errors_in(response));
+    co_return protocol::encode_response(context.header.correlation_id, version, response);
+  } else {
+    const auto response = co_await H::handle(std::move(*request), context);
+    co_return protocol::encode_response(context.header.correlation_id, version, response);
+  }
 }
 
 /// Whoever speaks a newer version learns here which ones we know (KIP-511): the answer has the form
