@@ -49,6 +49,7 @@ MILLRACE_CLIENT_API(DescribeProducers);
 MILLRACE_CLIENT_API(DescribeTransactions);
 MILLRACE_CLIENT_API(ListTransactions);
 MILLRACE_CLIENT_API(DescribeTopicPartitions);
+MILLRACE_CLIENT_API(ConsumerGroupHeartbeat);
 #undef MILLRACE_CLIENT_API
 
 template <class Request>

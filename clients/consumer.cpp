@@ -7,6 +7,7 @@
 #include "clients/fetch_core.hpp"
 #include "clients/group_offsets.hpp"
 #include "clients/group_session.hpp"
+#include "clients/heartbeat_session.hpp"
 #include "clients/wakeup.hpp"
 
 namespace millrace::clients {
@@ -25,8 +26,8 @@ struct Consumer::State {
   ConsumerOptions options;
   FetchCore core;
   Lane lane;
-  std::unique_ptr<GroupSession> session;  // after `subscribe`
-  std::string group;                      // for commits without a session
+  std::unique_ptr<MemberSession> session;  // after `subscribe`
+  std::string group;                       // for commits without a session
   bool assigned_by_hand = false;
   Wakeup wakeup;     // of the fetch loop
   WaitList arrived;  // `poll` waits for data and for news of the group
@@ -44,7 +45,7 @@ struct Consumer::State {
   void commit_if_due();
   net::Awaitable<void> auto_commit(PartitionOffsets offsets);
   net::Awaitable<std::optional<ClientError>> follow_group();
-  net::Awaitable<void> let_go(bool lost, Instant deadline);
+  net::Awaitable<void> let_go(MemberSession::Revocation going, Instant deadline);
   template <class Taken>
   net::Awaitable<Outcome<Taken>> poll(Outcome<Taken> (State::*take)(), Instant deadline);
   Outcome<std::vector<ConsumedRecord>> take_records() {
@@ -146,31 +147,34 @@ net::Awaitable<void> Consumer::State::auto_commit(PartitionOffsets offsets) {
   committing = false;
 }
 
-/// Gives the partitions back, or only says that they are gone.
-net::Awaitable<void> Consumer::State::let_go(bool lost, Instant deadline) {
-  auto held = core.assignment();
-  if (held.empty()) co_return;
-  if (!lost && options.auto_commit) {
+/// Gives partitions back, or only says that they are gone.
+net::Awaitable<void> Consumer::State::let_go(MemberSession::Revocation going, Instant deadline) {
+  if (going.partitions.empty()) co_return;
+  if (!going.lost && options.auto_commit) {
+    auto offsets = core.positions();
+    std::erase_if(offsets, [&](const auto& each) {
+      return std::ranges::find(going.partitions, each.first) == going.partitions.end();
+    });
     // Should it fail, whoever gets the partitions reads some records again.
-    static_cast<void>(co_await session->commit(core.positions(), deadline));
+    static_cast<void>(co_await session->commit(std::move(offsets), deadline));
   }
-  const auto& callback = lost ? options.on_lost : options.on_revoked;
-  if (callback) co_await callback(std::move(held));
-  core.assign({});
+  const auto& callback = going.lost ? options.on_lost : options.on_revoked;
+  if (callback) co_await callback(going.partitions);
+  core.remove(going.partitions);
 }
 
 /// Carries out what the group asks for; an error to be told by `poll`.
 net::Awaitable<std::optional<ClientError>> Consumer::State::follow_group() {
   if (auto error = session->take_error()) co_return error;
-  if (session->wants_join()) {
-    co_await let_go(session->lost(), client.now() + options.auto_commit_interval);
-    session->join();
+  while (auto going = session->revocation(core.assignment())) {
+    co_await let_go(std::move(*going), client.now() + options.auto_commit_interval);
+    session->let_go();
   }
   auto assignment = session->take_assignment();
   if (!assignment) co_return std::nullopt;
   std::vector<TopicPartition> partitions;
   for (const auto& each : *assignment) partitions.push_back(each.partition);
-  core.assign(std::move(*assignment));
+  core.add(std::move(*assignment));
   next_commit = client.now() + options.auto_commit_interval;
   if (options.on_assigned) co_await options.on_assigned(std::move(partitions));
   wakeup.wake();
@@ -224,21 +228,44 @@ Outcome<void> Consumer::assign(std::vector<Assignment> partitions) {
 }
 
 Outcome<void> Consumer::subscribe(std::vector<std::string> topics, std::string group) {
+  if (topics.empty() || state_->options.assignors.empty()) {
+    return ClientError{.code = Errc::invalid_argument,
+                       .message = "subscribe needs topics and an assignor"};
+  }
+  std::ranges::sort(topics);
+  return join(std::move(topics), {}, std::move(group));
+}
+
+Outcome<void> Consumer::subscribe_pattern(std::string pattern, std::string group) {
+  if (pattern.empty() || state_->options.group_protocol != GroupProtocol::consumer) {
+    return ClientError{
+        .code = Errc::invalid_argument,
+        .message = "subscribe_pattern needs a pattern and the group protocol \"consumer\""};
+  }
+  return join({}, std::move(pattern), std::move(group));
+}
+
+Outcome<void> Consumer::join(std::vector<std::string> topics, std::string pattern,
+                             std::string group) {
   State& s = *state_;
-  if (s.assigned_by_hand || group.empty() || topics.empty() || s.options.assignors.empty() ||
-      (s.session && s.session->member().group() != group)) {
+  if (s.assigned_by_hand || group.empty() || (s.session && s.session->group() != group)) {
     return ClientError{.code = Errc::invalid_argument,
                        .message =
-                           "subscribe needs topics, an assignor and one group, and no "
-                           "partitions assigned by hand"};
+                           "a consumer subscribes in one group, and not when partitions were "
+                           "assigned by hand"};
   }
   s.group = group;
   if (!s.session) {
-    s.session = std::make_unique<GroupSession>(s.client, s.options, std::move(group),
-                                               [state = &s] { state->arrived.notify(); });
+    auto changed = [state = &s] { state->arrived.notify(); };
+    if (s.options.group_protocol == GroupProtocol::consumer) {
+      s.session = std::make_unique<HeartbeatSession>(s.client, s.options, std::move(group),
+                                                     std::move(changed));
+    } else {
+      s.session =
+          std::make_unique<GroupSession>(s.client, s.options, std::move(group), std::move(changed));
+    }
   }
-  std::ranges::sort(topics);
-  s.session->set_topics(std::move(topics));
+  s.session->subscribe(std::move(topics), std::move(pattern));
   return {};
 }
 
@@ -319,17 +346,22 @@ net::Awaitable<Outcome<PartitionOffsets>> Consumer::beginning_offsets(
 }
 
 std::string Consumer::member_id() const {
-  return state_->session ? state_->session->member().id() : std::string{};
+  return state_->session ? state_->session->id() : std::string{};
 }
 std::optional<std::int32_t> Consumer::generation() const {
-  return state_->session ? state_->session->member().generation() : std::nullopt;
+  return state_->session ? state_->session->generation() : std::nullopt;
+}
+
+std::optional<Instant> Consumer::confirmed_at() const {
+  return state_->session ? state_->session->confirmed_at() : std::nullopt;
 }
 
 net::Awaitable<void> Consumer::stop(Instant deadline) {
   State& s = *state_;
   if (s.session) {
-    co_await s.let_go(s.session->lost(), deadline);
-    if (!s.options.group_instance_id) co_await s.session->leave(deadline);
+    MemberSession::Revocation all{.partitions = s.core.assignment(), .lost = s.session->lost()};
+    co_await s.let_go(std::move(all), deadline);
+    co_await s.session->leave(deadline);
   }
   s.stopped = true;
   s.wakeup.wake();

@@ -27,9 +27,17 @@ enum class OffsetReset : std::uint8_t {
   fail,  ///< `poll` says `no_position` and names the partition
 };
 
-/// Called from `poll` and `stop`, awaited before the rebalance goes on; `commit` may be awaited
-/// inside, `poll` may not. A lambda that is itself a coroutine must not capture: let it return the
-/// coroutine of a function it calls.
+/// By which protocol a group shares out its partitions (Kafka's `group.protocol`).
+enum class GroupProtocol : std::uint8_t {
+  /// A member leads and assigns; a rebalance takes all partitions from all members.
+  classic,
+  /// The coordinator assigns (KIP-848); only partitions that move are taken and given.
+  consumer,
+};
+
+/// Called from `poll` and `stop` with the partitions that come or go, awaited before the rebalance
+/// goes on; `commit` may be awaited inside, `poll` may not. A lambda that is itself a coroutine
+/// must not capture: let it return the coroutine of a function it calls.
 using RebalanceCallback = std::function<net::Awaitable<void>(std::vector<TopicPartition>)>;
 
 struct ConsumerOptions {
@@ -48,8 +56,13 @@ struct ConsumerOptions {
   std::string rack;
 
   // For members of a group:
-  std::vector<Assignor> assignors{Assignor::range, Assignor::roundrobin};
+  GroupProtocol group_protocol = GroupProtocol::classic;
   std::optional<std::string> group_instance_id;
+  /// Who assigns, of the classic protocol. In the other one it is the coordinator: by the assignor
+  /// of this name, or its own choice if empty (`group.remote.assignor`).
+  std::vector<Assignor> assignors{Assignor::range, Assignor::roundrobin};
+  std::string remote_assignor;
+  /// Of the classic protocol; in the other one the coordinator's settings say both.
   std::chrono::milliseconds session_timeout{45'000};
   std::chrono::milliseconds heartbeat_interval{3'000};
   /// How long rebalances wait for members; also how long a member may go without `poll` before it
@@ -95,6 +108,9 @@ class Consumer {
   Outcome<void> assign(std::vector<Assignment> partitions);
   /// Becomes a member of `group`, at the next `poll`. A later call changes the topics.
   Outcome<void> subscribe(std::vector<std::string> topics, std::string group);
+  /// The same for all topics, of now and later, whose whole name matches an expression of RE2;
+  /// needs `GroupProtocol::consumer`, where the coordinator matches.
+  Outcome<void> subscribe_pattern(std::string pattern, std::string group);
   /// Names the group whose offsets `commit` and `committed` use, without being a member; for
   /// `assign`.
   void set_group(std::string group);
@@ -129,16 +145,21 @@ class Consumer {
   net::Awaitable<Outcome<PartitionOffsets>> beginning_offsets(
       std::vector<TopicPartition> partitions, Instant deadline);
 
-  /// This member's id and generation while it is in a group.
+  /// This member's id, and its generation or member epoch while it is in a group.
   [[nodiscard]] std::string member_id() const;
   [[nodiscard]] std::optional<std::int32_t> generation() const;
+  /// When the last request was sent whose answer said that all is well with this member: nobody
+  /// else gets its partitions before a session timeout from then. Nothing while it is in no group.
+  [[nodiscard]] std::optional<Instant> confirmed_at() const;
 
-  /// Commits (if automatic), calls `on_revoked`, leaves the group (unless a static member), and
-  /// returns when nothing of the consumer runs any more. Group requests are given `deadline`.
+  /// Commits (if automatic), calls `on_revoked`, leaves the group (a static member keeps its place
+  /// there until its session ends), and returns when nothing of the consumer runs any more. Group
+  /// requests are given `deadline`.
   net::Awaitable<void> stop(Instant deadline);
 
  private:
   struct State;
+  Outcome<void> join(std::vector<std::string> topics, std::string pattern, std::string group);
   std::unique_ptr<State> state_;
 };
 

@@ -35,11 +35,19 @@ std::vector<typename Map::value_type*> in_turn(Map& partitions,
 
 void FetchCore::assign(std::vector<Assignment> partitions) {
   partitions_.clear();
+  add(std::move(partitions));
+}
+
+void FetchCore::add(std::vector<Assignment> partitions) {
   for (auto& assignment : partitions) {
     auto& partition = partitions_[assignment.partition];
     partition.source = std::make_shared<const TopicPartition>(assignment.partition);
     move_to(partition, assignment.start);
   }
+}
+
+void FetchCore::remove(const std::vector<TopicPartition>& partitions) {
+  for (const auto& at : partitions) partitions_.erase(at);
 }
 
 void FetchCore::move_to(Partition& partition, StartPosition to) {

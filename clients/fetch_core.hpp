@@ -26,6 +26,9 @@ class FetchCore {
 
   /// Replaces the assignment; partitions that stay keep neither position nor data.
   void assign(std::vector<Assignment> partitions);
+  /// The others stay as they are.
+  void add(std::vector<Assignment> partitions);
+  void remove(const std::vector<TopicPartition>& partitions);
   Outcome<void> seek(const TopicPartition& partition, StartPosition to);
   Outcome<void> set_paused(const TopicPartition& partition, bool paused);
 

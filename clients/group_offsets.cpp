@@ -120,4 +120,37 @@ net::Awaitable<Outcome<std::map<TopicPartition, CommittedOffset>>> fetch_group_o
   co_return committed;
 }
 
+net::Awaitable<Outcome<std::vector<Assignment>>> group_start_positions(
+    Client& client, Lane lane, std::string group, OffsetReset reset,
+    std::vector<TopicPartition> partitions, Instant deadline) {
+  std::vector<Assignment> starts;
+  if (partitions.empty()) co_return starts;
+  const auto committed = co_await fetch_group_offsets(client, lane, group, partitions, deadline);
+  if (!committed) co_return committed.error();
+  for (auto& at : partitions) {
+    Assignment start{.partition = at};
+    if (const auto found = committed->find(at); found != committed->end()) {
+      start.start = found->second.offset;
+    } else if (reset == OffsetReset::latest) {
+      start.start = FromLatest{};
+    } else if (reset == OffsetReset::fail) {
+      co_return ClientError{.code = Errc::no_position,
+                            .message = fmt::format(
+                                "group {} has no committed offset for {}-{}, and this consumer may "
+                                "not choose one; commit one, or allow a reset",
+                                group, at.topic, at.partition.value)};
+    }
+    starts.push_back(std::move(start));
+  }
+  co_return starts;
+}
+
+ClientError not_a_member(const std::string& group) {
+  return {.code = Errc::not_subscribed,
+          .broker_code = ErrorCode::unknown_member_id,
+          .message = fmt::format("this consumer is not a member of group {} at the moment, so it "
+                                 "may not commit; poll to join again",
+                                 group)};
+}
+
 }  // namespace millrace::clients

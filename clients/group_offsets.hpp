@@ -27,4 +27,13 @@ net::Awaitable<Outcome<std::map<TopicPartition, CommittedOffset>>> fetch_group_o
     Client& client, Lane lane, std::string group,
     std::optional<std::vector<TopicPartition>> partitions, Instant deadline);
 
+/// Where a member begins with `partitions`, in their order: at the committed offset, or where
+/// `reset` says.
+net::Awaitable<Outcome<std::vector<Assignment>>> group_start_positions(
+    Client& client, Lane lane, std::string group, OffsetReset reset,
+    std::vector<TopicPartition> partitions, Instant deadline);
+
+/// What a commit is told that comes while there is no membership.
+[[nodiscard]] ClientError not_a_member(const std::string& group);
+
 }  // namespace millrace::clients

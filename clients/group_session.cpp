@@ -24,9 +24,9 @@ GroupSession::GroupSession(Client& client, const ConsumerOptions& options, std::
   tasks_.spawn(heartbeat_loop());
 }
 
-void GroupSession::set_topics(std::vector<std::string> topics) {
-  if (topics == member_.topics()) return;
-  member_.set_topics(std::move(topics));
+void GroupSession::subscribe(std::vector<std::string> names, std::string /*pattern*/) {
+  if (names == member_.topics()) return;
+  member_.set_topics(std::move(names));
   wants_join_ = true;
 }
 
@@ -34,7 +34,13 @@ void GroupSession::polled() {
   last_poll_ = client_.now();
 }
 
-void GroupSession::join() {
+std::optional<MemberSession::Revocation> GroupSession::revocation(
+    const std::vector<TopicPartition>& held) {
+  if (!wants_join_ || joining_ || stopped_) return std::nullopt;
+  return Revocation{.partitions = held, .lost = lost_};
+}
+
+void GroupSession::let_go() {
   if (joining_ || stopped_) return;
   wants_join_ = false;
   lost_ = false;
@@ -56,7 +62,8 @@ net::Awaitable<void> GroupSession::join_task() {
         client_.now() + options_.poll_interval_max + client_.options().request_timeout;
     auto partitions = co_await join_once(deadline);
     if (partitions) {
-      auto starts = co_await start_positions(std::move(*partitions), deadline);
+      auto starts = co_await group_start_positions(client_, lane_, member_.group(), options_.reset,
+                                                   std::move(*partitions), deadline);
       if (starts) {
         assignment_ = std::move(*starts);
         break;
@@ -104,6 +111,7 @@ net::Awaitable<Outcome<std::vector<TopicPartition>>> GroupSession::join_once(Ins
   const auto counts = co_await count_partitions(sync->members, deadline);
   if (!counts) co_return counts.error();
   auto sync_request = member_.sync_request(sync->members, *counts);
+  const auto sent = client_.now();
   const auto sync_answer = co_await (*connection)->call(std::move(sync_request), deadline);
   if (!sync_answer) co_return sync_answer.error();
   const auto synced = member_.synced(*sync_answer);
@@ -113,6 +121,7 @@ net::Awaitable<Outcome<std::vector<TopicPartition>>> GroupSession::join_once(Ins
   }
   const auto* partitions = std::get_if<std::vector<TopicPartition>>(&synced);
   if (partitions == nullptr) co_return again;
+  confirmed_at_ = sent;
   co_return *partitions;
 }
 
@@ -141,31 +150,6 @@ bool GroupSession::partition_counts_changed() const {
     if (static_cast<std::int32_t>(info->partitions.size()) != count) return true;
   }
   return false;
-}
-
-net::Awaitable<Outcome<std::vector<Assignment>>> GroupSession::start_positions(
-    std::vector<TopicPartition> partitions, Instant deadline) {
-  std::vector<Assignment> starts;
-  if (partitions.empty()) co_return starts;
-  const auto committed =
-      co_await fetch_group_offsets(client_, lane_, member_.group(), partitions, deadline);
-  if (!committed) co_return committed.error();
-  for (auto& at : partitions) {
-    Assignment start{.partition = at};
-    if (const auto found = committed->find(at); found != committed->end()) {
-      start.start = found->second.offset;
-    } else if (options_.reset == OffsetReset::latest) {
-      start.start = FromLatest{};
-    } else if (options_.reset == OffsetReset::fail) {
-      co_return ClientError{.code = Errc::no_position,
-                            .message = fmt::format(
-                                "group {} has no committed offset for {}-{}, and this consumer may "
-                                "not choose one; commit one, or allow a reset",
-                                member_.group(), at.topic, at.partition.value)};
-    }
-    starts.push_back(std::move(start));
-  }
-  co_return starts;
 }
 
 void GroupSession::heard(AfterHeartbeat what) {
@@ -199,18 +183,20 @@ net::Awaitable<void> GroupSession::heartbeat_loop() {
     const auto generation = member_.generation();
     if (client_.now() - last_poll_ > options_.poll_interval_max) {
       // The others should not wait for an application that has stopped asking.
-      co_await leave(client_.now() + options_.heartbeat_interval);
+      co_await say_goodbye(client_.now() + options_.heartbeat_interval);
       heard(AfterHeartbeat::lost);
       continue;
     }
     if (partition_counts_changed()) heard(AfterHeartbeat::rejoin);
-    const auto deadline = client_.now() + options_.session_timeout;
+    const auto sent = client_.now();
+    const auto deadline = sent + options_.session_timeout;
     const auto response = co_await client_.call_coordinator(CoordinatorType::group, member_.group(),
                                                             member_.heartbeat_request(), deadline,
                                                             TopLevelError{}, lane_);
     if (generation != member_.generation()) continue;  // about a generation that is over
     if (response) {
       const auto what = member_.heartbeat_answered(response->error_code);
+      if (response->error_code == ErrorCode::none) confirmed_at_ = sent;
       heard(what);
     } else if (client_.now() >= deadline) {
       member_.left(false);
@@ -220,13 +206,7 @@ net::Awaitable<void> GroupSession::heartbeat_loop() {
 }
 
 net::Awaitable<Outcome<void>> GroupSession::commit(PartitionOffsets offsets, Instant deadline) {
-  if (!member_.generation()) {
-    co_return ClientError{.code = Errc::not_subscribed,
-                          .broker_code = ErrorCode::unknown_member_id,
-                          .message = fmt::format("this consumer is not a member of group {} at the "
-                                                 "moment, so it may not commit; poll to join again",
-                                                 member_.group())};
-  }
+  if (!member_.generation()) co_return not_a_member(member_.group());
   Committer as{.generation = *member_.generation(),
                .member_id = member_.id(),
                .instance_id = options_.group_instance_id};
@@ -244,6 +224,10 @@ net::Awaitable<Outcome<void>> GroupSession::commit(PartitionOffsets offsets, Ins
 }
 
 net::Awaitable<void> GroupSession::leave(Instant deadline) {
+  if (!options_.group_instance_id) co_await say_goodbye(deadline);
+}
+
+net::Awaitable<void> GroupSession::say_goodbye(Instant deadline) {
   if (member_.id().empty() || !member_.generation()) co_return;
   auto request = member_.leave_request();
   member_.left(true);

@@ -7,50 +7,50 @@
 
 #include "clients/group_membership.hpp"
 #include "clients/group_offsets.hpp"
+#include "clients/member_session.hpp"
 #include "clients/wakeup.hpp"
 
 namespace millrace::clients {
 
-/// Keeps one consumer in its group: joins and heartbeats in the background, and tells the consumer
-/// what has happened by flags that it reads in `poll`, calling `changed` when it should look.
-/// Owned by the consumer and used from its thread; await `stop` before destroying it.
-class GroupSession {
+/// A member of a classic group: joins and heartbeats in the background. A rebalance takes back all
+/// partitions, and joining begins when the consumer has let go of them.
+class GroupSession final : public MemberSession {
  public:
   GroupSession(Client& client, const ConsumerOptions& options, std::string group,
                std::function<void()> changed);
 
-  /// Takes effect by joining again, if they differ.
-  void set_topics(std::vector<std::string> topics);
-  /// The application shows that it is alive.
-  void polled();
+  /// Takes effect by joining again, if they differ. There are no patterns here.
+  void subscribe(std::vector<std::string> names, std::string pattern) override;
+  void polled() override;
 
-  /// A rebalance waits for the consumer to let go of its partitions and call `join`.
-  [[nodiscard]] bool wants_join() const { return wants_join_; }
-  /// What it holds belongs to others already: commits are refused.
-  [[nodiscard]] bool lost() const { return lost_; }
-  /// Starts joining; the consumer holds nothing from here until `take_assignment`.
-  void join();
-  /// What was assigned and where to start; once per successful join.
-  [[nodiscard]] std::optional<std::vector<Assignment>> take_assignment();
-  /// Why joining has failed; the next `poll` tries again.
-  [[nodiscard]] std::optional<ClientError> take_error() {
+  [[nodiscard]] std::optional<Revocation> revocation(
+      const std::vector<TopicPartition>& held) override;
+  void let_go() override;
+  [[nodiscard]] std::optional<std::vector<Assignment>> take_assignment() override;
+  [[nodiscard]] bool lost() const override { return lost_; }
+  [[nodiscard]] std::optional<ClientError> take_error() override {
     return std::exchange(error_, std::nullopt);
   }
 
-  net::Awaitable<Outcome<void>> commit(PartitionOffsets offsets, Instant deadline);
-  net::Awaitable<void> leave(Instant deadline);
-  /// Ends what runs in the background. Joining may take until its request is answered or given up.
-  net::Awaitable<void> stop();
+  net::Awaitable<Outcome<void>> commit(PartitionOffsets offsets, Instant deadline) override;
+  net::Awaitable<void> leave(Instant deadline) override;
+  /// Joining may take until its request is answered or given up.
+  net::Awaitable<void> stop() override;
 
-  [[nodiscard]] const GroupMembership& member() const { return member_; }
-  [[nodiscard]] Lane lane() const { return lane_; }
+  [[nodiscard]] const std::string& group() const override { return member_.group(); }
+  [[nodiscard]] const std::string& id() const override { return member_.id(); }
+  [[nodiscard]] std::optional<std::int32_t> generation() const override {
+    return member_.generation();
+  }
+  [[nodiscard]] std::optional<Instant> confirmed_at() const override {
+    return member_.generation() ? confirmed_at_ : std::nullopt;
+  }
 
  private:
   net::Awaitable<void> join_task();
   net::Awaitable<Outcome<std::vector<TopicPartition>>> join_once(Instant deadline);
-  net::Awaitable<Outcome<std::vector<Assignment>>> start_positions(
-      std::vector<TopicPartition> partitions, Instant deadline);
   net::Awaitable<void> heartbeat_loop();
+  net::Awaitable<void> say_goodbye(Instant deadline);
   net::Awaitable<Outcome<std::map<std::string, std::int32_t>>> count_partitions(
       const std::vector<GroupSubscriber>& members, Instant deadline);
   [[nodiscard]] bool partition_counts_changed() const;
@@ -62,6 +62,7 @@ class GroupSession {
   GroupMembership member_;
   Lane lane_;
   Instant last_poll_;
+  std::optional<Instant> confirmed_at_;  // the request's time, not the answer's
   bool wants_join_ = true;
   bool joining_ = false;
   bool lost_ = false;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
@@ -32,6 +33,15 @@ struct FakeTransactions {
   std::vector<std::string> story;                  // what was done, in order
 };
 
+/// The id of the topic of that name, in every pretended cluster.
+inline TopicId topic_id_of(const std::string& name) {
+  TopicId id;
+  std::ranges::copy_n(name.begin(),
+                      static_cast<std::ptrdiff_t>(std::min(name.size(), id.bytes.size())),
+                      id.bytes.begin());
+  return id;
+}
+
 /// What the brokers of one pretended cluster share: logs, leaders, offsets, and what a test wants
 /// them to do wrong.
 struct FakeCluster {
@@ -59,6 +69,11 @@ struct FakeCluster {
   SharedBytes assignment;
   std::vector<std::int32_t> generations_heard;  // in heartbeats
   FakeTransactions transactions;
+  std::vector<std::int32_t> generations_committed;
+  // The group of the consumer protocol: what a test makes it.
+  std::function<protocol::ConsumerGroupHeartbeatResponse(
+      const protocol::ConsumerGroupHeartbeatRequest&)>
+      consumer_group;
 
   protocol::ErrorCode next_error(protocol::ApiKey key) {
     auto& queue = errors[key];
@@ -219,13 +234,17 @@ inline protocol::MetadataResponse FakeBroker::metadata(const protocol::MetadataR
   for (const auto& [at, log] : cluster_.logs) {
     auto& topic = topics[at.topic];
     topic.name = at.topic;
+    topic.topic_id = topic_id_of(at.topic);
     topic.partitions.push_back({.partition_index = at.partition.value,
                                 .leader_id = log.leader.value,
                                 .leader_epoch = log.epoch});
   }
   if (request.topics) {
     for (const auto& wanted : *request.topics) {
-      if (const auto found = topics.find(*wanted.name); found != topics.end()) {
+      const auto found = std::ranges::find_if(topics, [&](const auto& topic) {
+        return wanted.name ? topic.first == *wanted.name : topic.second.topic_id == wanted.topic_id;
+      });
+      if (found != topics.end()) {
         response.topics.push_back(found->second);
       } else {
         response.topics.push_back(
@@ -419,12 +438,19 @@ inline std::optional<protocol::EncodedMessage> FakeBroker::handle(
         cluster_.generations_heard.push_back(r.generation_id);
         return HeartbeatResponse{.error_code = cluster_.next_error(ApiKey::heartbeat)};
       });
+    case ApiKey::consumer_group_heartbeat:
+      return answer<ConsumerGroupHeartbeatRequest>(header, in, [this](const auto& r, auto) {
+        const auto code = cluster_.next_error(ApiKey::consumer_group_heartbeat);
+        if (code == ErrorCode::none) return cluster_.consumer_group(r);
+        return ConsumerGroupHeartbeatResponse{.error_code = code};
+      });
     case ApiKey::leave_group:
       return answer<LeaveGroupRequest>(header, in,
                                        [](const auto&, auto) { return LeaveGroupResponse{}; });
     case ApiKey::offset_commit:
       return answer<OffsetCommitRequest>(header, in, [this](const auto& r, auto) {
         OffsetCommitResponse response;
+        cluster_.generations_committed.push_back(r.generation_id_or_member_epoch);
         for (const auto& topic : r.topics) {
           auto& answers = response.topics.emplace_back();
           answers.name = topic.name;
@@ -445,6 +471,7 @@ inline std::optional<protocol::EncodedMessage> FakeBroker::handle(
         OffsetFetchResponse response;
         auto& group = response.groups.emplace_back();
         group.group_id = r.groups.front().group_id;
+        group.error_code = cluster_.next_error(ApiKey::offset_fetch);
         for (const auto& [at, offset] : cluster_.committed) {
           auto& topic = group.topics.emplace_back();
           topic.name = at.topic;
