@@ -161,6 +161,7 @@ TEST_CASE("cli: the spellings of other tools are taken", "[tools][cli]") {
       {"consume", "--topic", "a", "--from-beginning", "--max-messages", "5", "--group", "g"},
       {"consume", "a", "b", "-o", "-5", "-n", "5", "-e", "-p", "0,2", "-f", "%v"},
       {"consume", "a", "-o", "@-24h:end", "--read-committed"},
+      {"consume", "a", "-g", "g", "-X", "group.protocol=consumer", "-X", "client.rack=r1"},
       {"groups", "describe", "--group", "g"},
       {"start", "--config", "file", "--set", "a=b", "--set", "c=d"},
       {"dev", "--port", "0", "--set", "a=b"},

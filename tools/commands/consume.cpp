@@ -20,7 +20,36 @@ struct Given {
   std::vector<std::int32_t> partitions;
   std::optional<std::string> format;
   bool read_committed = false;
+  std::vector<std::string> properties;
 };
+
+/// The client properties that make a difference here, by Kafka's names.
+clients::Outcome<void> apply_properties(const std::vector<std::string>& texts,
+                                        clients::ConsumerOptions& options) {
+  const auto properties = parse_pairs(texts);
+  if (!properties) return properties.error();
+  for (const auto& [name, value] : *properties) {
+    if (name == "group.protocol" && value == "classic") {
+      options.group_protocol = clients::GroupProtocol::classic;
+    } else if (name == "group.protocol" && value == "consumer") {
+      options.group_protocol = clients::GroupProtocol::consumer;
+    } else if (name == "group.protocol") {
+      return usage_error(fmt::format("group.protocol is classic or consumer, and not '{}'", value));
+    } else if (name == "group.remote.assignor") {
+      options.remote_assignor = value;
+    } else if (name == "group.instance.id") {
+      options.group_instance_id = value;
+    } else if (name == "client.rack") {
+      options.rack = value;
+    } else {
+      return usage_error(
+          fmt::format("consume does not know the property '{}'; it takes group.protocol, "
+                      "group.remote.assignor, group.instance.id and client.rack",
+                      name));
+    }
+  }
+  return {};
+}
 
 /// In a group the range says only where to begin without a committed offset.
 clients::Outcome<void> fit_to_group(const Given& given, ConsumePlan& plan) {
@@ -50,6 +79,8 @@ clients::Outcome<ConsumePlan> plan_of(const Context& context, const Given& given
                    .records_max = given.records_max,
                    .exit_at_end = given.exit_at_end,
                    .group = given.group};
+  const auto applied = apply_properties(given.properties, plan.options);
+  if (!applied) return applied.error();
   if (given.read_committed) plan.options.isolation = clients::Isolation::read_committed;
   if (!given.group.empty()) {
     const auto fits = fit_to_group(given, plan);
@@ -114,6 +145,10 @@ void add_consume(CLI::App& root, Action& action) {
       ->type_name("FORMAT");
   verb->add_flag("--read-committed", given->read_committed,
                  "Leave out what a transaction took back or has not committed yet");
+  add_many(*verb, "-X,--property", given->properties,
+           "A property of the consumer: group.protocol=consumer, group.remote.assignor=range, "
+           "group.instance.id=NAME, client.rack=NAME")
+      ->type_name("KEY=VALUE");
   verb->callback([&action, given] {
     action = [given](const Context& context) { return run(context, *given); };
   });
