@@ -1,6 +1,9 @@
 #pragma once
 
+#include <chrono>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "clients/client.hpp"
 #include "clients/consumer.hpp"
@@ -37,6 +40,15 @@ class Pen {
   bool broken_ = false;
   std::uint64_t number_ = 0;
 };
+
+/// `who` got an error; one that no crash, reset or deadline explains is a failure of the run.
+void tell(Stage& stage, const std::string& who, const clients::ClientError& error);
+inline constexpr auto kErrorPause = std::chrono::milliseconds{20};  // errors may come at once
+std::string value_of(const clients::ConsumedRecord& record);
+/// What the group has committed; the last error, if it could not be learned.
+net::Awaitable<std::optional<clients::ClientError>> see_commits(Stage& stage,
+                                                                clients::Consumer& consumer,
+                                                                std::chrono::seconds patience);
 
 /// Polls `consumer` up to the ends of `partitions` and gives what it got, by log as `name` says;
 /// adds `Failed` when that takes too long.

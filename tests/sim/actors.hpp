@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,8 @@ enum class Mutant : std::uint8_t {
 
 inline constexpr const char* kTopic = "orders";
 inline constexpr const char* kFleetingTopic = "fleeting";
+inline constexpr const char* kSecondTopic = "payments";  // for the group, and nobody writes to it
+inline constexpr std::int32_t kSecondPartitions = 3;
 inline constexpr const char* kGroup = "group";
 
 /// What the actors of one run share. Outlives them.
@@ -31,13 +35,22 @@ struct Stage {
   History& history;
   const Plan& plan;
   Mutant mutant = Mutant::none;
-  bool closing = false;  ///< everybody but the writers comes to an end
+  bool closing = false;   ///< everybody but the writers comes to an end
+  bool settling = false;  ///< group members stay, want the same, and ask all the time
   std::size_t writers_left = 0;
   std::size_t others_left = 0;
+  std::uint64_t member_lives = 0;
+  std::vector<std::string> members;  ///< by number, the life that each is in
+  // By member, as they believe, and until when they may.
+  std::map<std::string, std::set<LogName>> owned;
+  std::map<std::string, Instant> leases;
 
   [[nodiscard]] Instant now() const { return world.clock().now(); }
   [[nodiscard]] Instant in(std::chrono::nanoseconds time) const { return now() + time; }
   [[nodiscard]] std::vector<TopicPartition> partitions() const;
+  /// What the group has to share out while settling; and whether it has, for once.
+  [[nodiscard]] std::vector<LogName> group_logs() const;
+  [[nodiscard]] bool group_has_settled() const;
   template <class What>
   void add(What what) {
     history.add(now(), std::move(what));
@@ -52,7 +65,8 @@ struct Stage {
 net::Awaitable<void> write_records(Stage& stage, SimScheduler& here, std::size_t number);
 /// Reads all partitions from the beginning, over and over.
 net::Awaitable<void> read_records(Stage& stage, SimScheduler& here, std::size_t number);
-/// Shares the partitions with the other members of the group and commits what it got.
+/// Shares the partitions with the other members of the group and commits what it got. Leaves and
+/// comes back, stops asking for a while, wants other topics.
 net::Awaitable<void> be_group_member(Stage& stage, SimScheduler& here, std::size_t number);
 /// Creates a topic, fills it, reads it, deletes it, and again.
 net::Awaitable<void> recreate_topic(Stage& stage, SimScheduler& here);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <set>
 #include <unordered_map>
@@ -91,16 +92,15 @@ class Judge {
               found->second.acked = i;
               found->second.told = acked.offset;
             },
-            [&](const GaveUp&) {},
-            [&](const Read&) { reads_.push_back(i); },
+            [&](const GaveUp&) {}, [&](const Read&) { reads_.push_back(i); },
             [&](const Committed& committed) {
               commits_[{committed.group, committed.log}].push_back(i);
             },
             [&](const CommitSeen& seen) { looks_[{seen.group, seen.log}].push_back(i); },
             [&](const EndSeen&) { ends_.push_back(i); },
-            [&](const Stored& stored) { logs_[stored.log].push_back(i); },
-            [&](const Note&) {},
+            [&](const Stored& stored) { logs_[stored.log].push_back(i); }, [&](const Note&) {},
             [&](const Failed& failed) { blame(failed.rule, {}, failed.text, {i}); },
+            [&](const auto&) {},  // of groups: `check_groups`
         },
         events_[i].what);
   }
@@ -317,9 +317,9 @@ std::string to_string(const Event& event) {
                                e.offset.value);
           },
           [](const Committed& e) {
-            return fmt::format("{}: group {} commits {}, begun at event {}, {}", e.log, e.group,
-                               e.offset.value, e.began,
-                               e.acked ? "acknowledged" : "with unknown outcome");
+            return fmt::format("{}: {} of group {} commits {}, begun at event {}, {}", e.log,
+                               e.member.empty() ? "somebody" : e.member, e.group, e.offset.value,
+                               e.began, e.acked ? "acknowledged" : "with unknown outcome");
           },
           [](const CommitSeen& e) {
             return fmt::format("{}: group {} is told that {} is committed, asked at event {}",
@@ -334,6 +334,22 @@ std::string to_string(const Event& event) {
           },
           [](const Note& e) { return fmt::format("-- {}", e.text); },
           [](const Failed& e) { return fmt::format("!! {}: {}", e.rule, e.text); },
+          [](const Owned& e) {
+            return fmt::format("{}: {} of group {} is told that it has it", e.log, e.member,
+                               e.group);
+          },
+          [](const Disowned& e) {
+            return fmt::format("{}: {} of group {} has it no more", e.log.value_or("everything"),
+                               e.member, e.group);
+          },
+          [](const Leased& e) {
+            return fmt::format("{} of group {} is sure of what it has until {}.{:06}", e.member,
+                               e.group, e.until.time_since_epoch().count() / 1'000'000'000,
+                               e.until.time_since_epoch().count() / 1'000 % 1'000'000);
+          },
+          [](const MustBeShared& e) {
+            return fmt::format("group {} must have shared out {} logs", e.group, e.logs.size());
+          },
       },
       event.what);
   const auto micros = event.at.time_since_epoch().count() / 1000;
@@ -351,7 +367,9 @@ std::uint64_t History::digest() const {
 }
 
 std::vector<Violation> check(const History& history) {
-  return Judge{history}.judge();
+  auto violations = Judge{history}.judge();
+  std::ranges::move(check_groups(history), std::back_inserter(violations));
+  return violations;
 }
 
 std::string describe(const History& history, const Violation& violation) {

@@ -54,7 +54,8 @@ struct Committed {
   LogName log;
   Offset offset;
   Moment began = 0;
-  bool acked = false;  ///< if not, it may have happened, or may happen later
+  bool acked = false;       ///< if not, it may have happened, or may happen later
+  std::string member = {};  ///< one life of a member; empty: the order of commits is not judged
 };
 struct CommitSeen {
   std::string group;
@@ -78,6 +79,32 @@ struct Stored {
 struct Note {
   std::string text;
 };
+/// A member of a group was told that a log is its own, or that it is not any more: it has given it
+/// up, or was told that it has lost it. `member` is one life of one process.
+struct Owned {
+  std::string group;
+  std::string member;
+  LogName log;
+};
+struct Disowned {
+  std::string group;
+  std::string member;
+  std::optional<LogName> log;  ///< nothing: all, for the member is dead
+};
+/// As far as this member can tell, nobody else gets what it owns before `until`: the time of the
+/// last request that its coordinator answered well, and a session timeout; or the time at which it
+/// last came to ask, and the time within which it has to, if that is earlier.
+struct Leased {
+  std::string group;
+  std::string member;
+  Instant until;
+};
+/// All members have been alive, undisturbed and of the same mind for long enough: by now each of
+/// these logs must have one owner.
+struct MustBeShared {
+  std::string group;
+  std::vector<LogName> logs;
+};
 /// Something that must not happen and that only the run itself could notice.
 struct Failed {
   std::string rule;
@@ -86,7 +113,8 @@ struct Failed {
 
 struct Event {
   Instant at;
-  std::variant<Sent, Acked, GaveUp, Read, Committed, CommitSeen, EndSeen, Stored, Note, Failed>
+  std::variant<Sent, Acked, GaveUp, Read, Committed, CommitSeen, EndSeen, Stored, Note, Failed,
+               Owned, Disowned, Leased, MustBeShared>
       what;
 };
 [[nodiscard]] std::string to_string(const Event& event);
@@ -128,9 +156,16 @@ struct Violation {
 ///               none of its members got
 ///   went back   the end of a log was seen below what was acknowledged, or behind its last record
 ///   forgotten   a group's committed offset is not one that can be the last
+///   rewound     a group's committed offset went back: a commit was acknowledged after one that had
+///               gone further, or one of another member counts though a later one went further
+///   owned twice a log is with two members of a group at once, as both have to believe: told that
+///               they have it, not told otherwise, and with leases that run
+///   not shared  a log has no owner, or several, though the group had time to settle
 ///
 /// At most three violations of each rule are told.
 [[nodiscard]] std::vector<Violation> check(const History& history);
+/// The part of it that is about who owns what in groups, and about the order of commits.
+[[nodiscard]] std::vector<Violation> check_groups(const History& history);
 
 /// The violation with the events that prove it and those that happened to the world meanwhile.
 [[nodiscard]] std::string describe(const History& history, const Violation& violation);

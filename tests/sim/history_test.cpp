@@ -28,6 +28,21 @@ struct Script {
   Script& committed(std::int64_t offset, Moment began, bool acked = true) {
     return add(Committed{"g", "t-0", Offset{offset}, began, acked});
   }
+  Script& committed_by(std::string member, std::int64_t offset, Moment began, bool acked = true) {
+    return add(Committed{"g", "t-0", Offset{offset}, began, acked, std::move(member)});
+  }
+  Script& owned(std::string member, LogName log = "t-0") {
+    return add(Owned{"g", std::move(member), std::move(log)});
+  }
+  Script& disowned(std::string member, std::optional<LogName> log = "t-0") {
+    return add(Disowned{"g", std::move(member), std::move(log)});
+  }
+  /// For so many more events.
+  Script& leased(std::string member, int events) {
+    return add(
+        Leased{"g", std::move(member), Instant{std::chrono::milliseconds{time + 1 + events}}});
+  }
+  Script& must_be_shared() { return add(MustBeShared{"g", {"t-0"}}); }
   Script& seen(std::optional<Offset> offset) {
     return add(CommitSeen{"g", "t-0", offset, history.now()});
   }
@@ -197,6 +212,93 @@ TEST_CASE("history: a group that commits past what it got has skipped", "[sim][h
   script.read("b", 1, "r", "g").stored("a", 0).stored("b", 1);
   script.committed(2, script.history.now()).seen(Offset{2});
   CHECK(broken_rules(script) == "skipped");
+}
+
+TEST_CASE("history: a partition with two members of a group at once is told", "[sim][history]") {
+  Script both;
+  both.leased("a", 9).owned("a").leased("b", 9).owned("b");
+  CHECK(broken_rules(both) == "owned twice");
+  Script other_log;
+  other_log.leased("a", 9).owned("a").leased("b", 9).owned("b", "t-1");
+  CHECK(broken_rules(other_log).empty());
+  Script other_group;
+  other_group.leased("a", 9).owned("a").add(Owned{"h", "b", "t-0"});
+  CHECK(broken_rules(other_group).empty());
+}
+
+TEST_CASE("history: a partition that was given up, or whose member is dead, may be another's",
+          "[sim][history]") {
+  Script given_up;
+  given_up.leased("a", 9).owned("a").disowned("a").leased("b", 9).owned("b");
+  CHECK(broken_rules(given_up).empty());
+  Script dead;
+  dead.leased("a", 9).owned("a").disowned("a", std::nullopt).leased("b", 9).owned("b");
+  CHECK(broken_rules(dead).empty());
+}
+
+TEST_CASE(
+    "history: a member whose lease has run out owns nothing, until it is told that all is well",
+    "[sim][history]") {
+  Script script;
+  script.leased("a", 2).owned("a").leased("b", 9).owned("b");
+  CHECK(broken_rules(script).empty());
+  auto again = script;
+  again.leased("a", 9);
+  CHECK(broken_rules(again) == "owned twice");
+  // A lease that ends before the one that was known takes nothing back.
+  Script shorter;
+  shorter.leased("a", 9).owned("a").leased("a", 0).leased("b", 9).owned("b");
+  CHECK(broken_rules(shorter) == "owned twice");
+}
+
+TEST_CASE("history: a group that had time to settle has shared out everything", "[sim][history]") {
+  Script shared;
+  shared.leased("a", 9).owned("a").must_be_shared();
+  CHECK(broken_rules(shared).empty());
+  Script nobodys;
+  nobodys.leased("a", 9).must_be_shared();
+  CHECK(broken_rules(nobodys) == "not shared");
+  Script of_the_dead;
+  of_the_dead.leased("a", 9).owned("a").disowned("a", std::nullopt).must_be_shared();
+  CHECK(broken_rules(of_the_dead) == "not shared");
+  Script of_the_silent;
+  of_the_silent.leased("a", 1).owned("a").must_be_shared();
+  CHECK(broken_rules(of_the_silent) == "not shared");
+  Script twice;
+  twice.leased("a", 9).owned("a").leased("b", 9).owned("b").must_be_shared();
+  CHECK(broken_rules(twice) == "owned twice, not shared");
+}
+
+TEST_CASE("history: a commit behind one that was acknowledged before is told", "[sim][history]") {
+  const auto records = [] {
+    auto script = two_records();
+    script.read("a", 0, "r", "g").read("b", 1, "r", "g").stored("a", 0).stored("b", 1);
+    return script;
+  };
+  auto forth = records();
+  forth.committed_by("m", 1, forth.history.now()).committed_by("n", 2, forth.history.now());
+  CHECK(broken_rules(forth).empty());
+  auto back = records();
+  back.committed_by("m", 2, back.history.now()).committed_by("n", 1, back.history.now());
+  CHECK(broken_rules(back) == "rewound");
+  auto refused = records();
+  refused.committed_by("m", 2, refused.history.now());
+  refused.committed_by("n", 1, refused.history.now(), false).seen(Offset{2});
+  CHECK(broken_rules(refused).empty());
+}
+
+TEST_CASE("history: a late commit of a member that is not the owner any more must not count",
+          "[sim][history]") {
+  const auto late = [](const std::string& member) {
+    auto script = two_records();
+    script.read("a", 0, "r", "g").read("b", 1, "r", "g").stored("a", 0).stored("b", 1);
+    const Moment began = script.history.now();
+    script.committed_by(member, 1, began, false).committed_by("n", 2, script.history.now());
+    script.seen(Offset{1});
+    return broken_rules(script);
+  };
+  CHECK(late("m") == "rewound");
+  CHECK(late("n").empty());  // on another connection, its own may come late
 }
 
 }  // namespace

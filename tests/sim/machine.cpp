@@ -22,6 +22,12 @@ config::BrokerConfig config_for(const Plan& plan) {
       {"storage.reserve.bytes", "4096"},
       {"group.min.session.timeout.ms", "500"},
       {"group.initial.rebalance.delay.ms", "50"},
+      {"group.consumer.min.session.timeout.ms", "500"},
+      {"group.consumer.session.timeout.ms", fmt::format("{}", kMemberSession.count())},
+      {"group.consumer.min.heartbeat.interval.ms", "100"},
+      {"group.consumer.heartbeat.interval.ms", fmt::format("{}", kMemberHeartbeat.count())},
+      {"group.consumer.assignment.interval.ms",
+       fmt::format("{}", plan.assignment_interval.count())},
   });
 }
 

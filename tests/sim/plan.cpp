@@ -17,9 +17,16 @@ using std::chrono::milliseconds;
 constexpr std::uint64_t kPlanSalt = 0x5eedf01d;  // the world draws from the bare seed
 
 std::string_view name_of(Blow blow) {
-  static constexpr std::array<std::string_view, 8> kNames{
-      "power_cut", "kill", "stop", "reset", "silence", "disk_full", "sync_fails", "write_fails"};
+  static constexpr std::array<std::string_view, 9> kNames{
+      "power_cut", "kill",       "stop",        "reset",      "silence",
+      "disk_full", "sync_fails", "write_fails", "member_dies"};
   return kNames[static_cast<std::size_t>(blow)];
+}
+
+std::string_view name_of(GroupKind kind) {
+  static constexpr std::array<std::string_view, 3> kNames{"classic members", "consumer members",
+                                                          "members of both protocols"};
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 template <class T, std::size_t N>
@@ -102,6 +109,19 @@ Plan::Plan(std::uint64_t from) : seed{from} {
   if (rng.chance(1, 2))
     topic_compression = one_of<std::string>(rng, {"uncompressed", "lz4", "gzip", "zstd"});
   if (rng.chance(1, 3)) unsynced_files_max = rng.below(4);
+  if (group_members > 0) {
+    group_members += rng.below(3);
+    group_kind = one_of(rng, {GroupKind::classic, GroupKind::consumer, GroupKind::mixed});
+    assignment_interval = milliseconds{one_of(rng, {0, 0, 100, 1'000})};
+    second_topic = rng.chance(1, 2);
+    for (auto left = rng.below(5); left > 0; --left) {
+      member_strikes.push_back({.at = milliseconds{rng.below(5'000)},
+                                .blow = one_of(rng, {Blow::silence, Blow::member_dies}),
+                                .lasting = milliseconds{rng.below(4'000)},
+                                .pick = rng.next(),
+                                .of_member = true});
+    }
+  }
 }
 
 std::string Plan::to_string() const {
@@ -118,6 +138,14 @@ std::string Plan::to_string() const {
         "  writer: {} records up to {} bytes, batches of {}, codec {}, gives up after {} ms\n",
         writer.records, writer.value_bytes_max, writer.batch_bytes, static_cast<int>(writer.codec),
         writer.delivery_timeout.count());
+  }
+  if (group_members > 0) {
+    text += fmt::format("  group: {}; a target every {} ms{}\n", name_of(group_kind),
+                        assignment_interval.count(), second_topic ? "; two topics" : "");
+  }
+  for (const auto& strike : member_strikes) {
+    text += fmt::format("  after {} ms: member {}: {}, for {} ms\n", strike.at.count(),
+                        strike.pick % group_members, name_of(strike.blow), strike.lasting.count());
   }
   for (const auto& strike : strikes) {
     text += fmt::format("  after {} ms: {}, for {} ms\n", strike.at.count(), name_of(strike.blow),

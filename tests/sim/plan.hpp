@@ -10,6 +10,11 @@
 
 namespace millrace::sim {
 
+/// Of the members of the group, in both protocols.
+inline constexpr std::chrono::milliseconds kMemberSession{1'500};
+inline constexpr std::chrono::milliseconds kMemberHeartbeat{300};
+inline constexpr std::chrono::milliseconds kMemberPollInterval{3'000};
+
 /// What is done to the machine or the network at some time of a run.
 enum class Blow : std::uint8_t {
   power_cut,    ///< the machine dies and the disk drops or tears what was not synced
@@ -20,6 +25,14 @@ enum class Blow : std::uint8_t {
   disk_full,    ///< no space for a while
   sync_fails,   ///< the next syncs fail
   write_fails,  ///< the next writes fail
+  member_dies,  ///< the process of a group member, and another one takes its place
+};
+
+/// By which protocols the members of the group speak.
+enum class GroupKind : std::uint8_t {
+  classic,
+  consumer,
+  mixed,  ///< each life of a member by the one or the other
 };
 
 struct Strike {
@@ -30,6 +43,7 @@ struct Strike {
   /// A power cut waits until the disk was written to so many times more, and so comes in the middle
   /// of something.
   std::uint64_t after_writes = 0;
+  bool of_member = false;  ///< the victim is a member of the group
 };
 
 struct WriterPlan {
@@ -69,6 +83,11 @@ struct Plan {
   std::string topic_compression = "producer";  ///< otherwise batches are compressed anew
   bool disk_faults = false;                    ///< some strike is one of the disk
   std::vector<Strike> strikes;                 ///< by time
+  // If there are group members:
+  GroupKind group_kind = GroupKind::classic;
+  std::chrono::milliseconds assignment_interval{0};
+  bool second_topic = false;           ///< which members subscribe to or not
+  std::vector<Strike> member_strikes;  ///< silence beyond the session timeout, and death
 
   [[nodiscard]] std::string to_string() const;
 };

@@ -13,8 +13,6 @@ using clients::ConsumedRecord;
 using clients::Consumer;
 using clients::Errc;
 
-constexpr auto kErrorPause = 20ms;  // errors may come at once, over and over
-
 /// Errors that no crash, reset or deadline explains.
 bool is_wrong(const clients::ClientError& error) {
   switch (error.code) {
@@ -31,19 +29,10 @@ bool is_wrong(const clients::ClientError& error) {
   }
 }
 
-void tell(Stage& stage, const std::string& who, const clients::ClientError& error) {
-  if (!is_wrong(error)) return;
-  stage.add(Failed{"wrong answer", fmt::format("{} got {}", who, to_text(error))});
-}
-
-std::string value_of(const ConsumedRecord& record) {
-  return std::string{record.value_text().value_or("(null)")};
-}
-
-void add_reads(Stage& stage, const std::string& reader, const std::string& group,
+void add_reads(Stage& stage, const std::string& reader,
                const std::vector<ConsumedRecord>& records) {
   for (const auto& record : records) {
-    stage.add(Read{log_name(*record.source), reader, group, record.offset, value_of(record)});
+    stage.add(Read{log_name(*record.source), reader, "", record.offset, value_of(record)});
   }
 }
 
@@ -60,7 +49,17 @@ net::Awaitable<void> see_ends(Stage& stage, Consumer& consumer) {
   for (const auto& [at, end] : *ends) stage.add(EndSeen{log_name(at), end, began});
 }
 
-/// The last error, if it could not be learned.
+}  // namespace
+
+void tell(Stage& stage, const std::string& who, const clients::ClientError& error) {
+  if (!is_wrong(error)) return;
+  stage.add(Failed{"wrong answer", fmt::format("{} got {}", who, to_text(error))});
+}
+
+std::string value_of(const ConsumedRecord& record) {
+  return std::string{record.value_text().value_or("(null)")};
+}
+
 net::Awaitable<std::optional<clients::ClientError>> see_commits(Stage& stage, Consumer& consumer,
                                                                 std::chrono::seconds patience) {
   const Moment began = stage.history.now();
@@ -77,23 +76,6 @@ net::Awaitable<std::optional<clients::ClientError>> see_commits(Stage& stage, Co
   }
   co_return std::nullopt;
 }
-
-net::Awaitable<void> commit(Stage& stage, Consumer& consumer) {
-  const Moment began = stage.history.now();
-  const auto positions = consumer.positions();
-  if (positions.empty()) co_return;
-  const auto committed = co_await consumer.commit(positions, stage.in(1s));
-  if (!committed) tell(stage, "who commits", committed.error());
-  for (const auto& [at, offset] : positions) {
-    stage.add(Committed{kGroup, log_name(at), offset, began, committed.has_value()});
-  }
-}
-
-net::Awaitable<void> nothing() {
-  co_return;
-}
-
-}  // namespace
 
 net::Awaitable<void> read_records(Stage& stage, SimScheduler& here, std::size_t number) {
   Rng& rng = stage.world.rng();
@@ -112,50 +94,12 @@ net::Awaitable<void> read_records(Stage& stage, SimScheduler& here, std::size_t 
     for (auto polls = 20 + rng.below(100); polls > 0 && !stage.closing; --polls) {
       const auto records = co_await consumer.poll(stage.in(200ms));
       if (records) {
-        add_reads(stage, name, "", *records);
+        add_reads(stage, name, *records);
       } else {
         tell(stage, name, records.error());
         co_await net::sleep_until(here, stage.in(kErrorPause));
       }
       if (rng.chance(1, 12)) co_await see_ends(stage, consumer);
-    }
-    co_await consumer.stop(stage.in(1s));
-    co_await client.stop();
-  }
-  --stage.others_left;
-}
-
-net::Awaitable<void> be_group_member(Stage& stage, SimScheduler& here, std::size_t number) {
-  Rng& rng = stage.world.rng();
-  for (int life = 1; !stage.closing; ++life) {
-    const auto name = fmt::format("g{}.{}", number, life);
-    int assignments = 0;
-    clients::Client client{here, rng, client_options(name)};
-    Consumer consumer{client,
-                      {.fetch_wait_max = 50ms,
-                       .partition_fetch_bytes_max = stage.plan.partition_fetch_bytes_max,
-                       .poll_records_max = 1 + rng.below(20),
-                       .session_timeout = 1500ms,
-                       .heartbeat_interval = 300ms,
-                       .poll_interval_max = 3s,
-                       .auto_commit = false,
-                       .on_assigned = [&assignments](const std::vector<TopicPartition>&) {
-                         ++assignments;
-                         return nothing();
-                       }}};
-    if (!consumer.subscribe({kTopic}, kGroup)) {
-      stage.add(Failed{"wrong answer", "subscribe was refused"});
-    }
-    for (auto polls = 10 + rng.below(80); polls > 0 && !stage.closing; --polls) {
-      const auto records = co_await consumer.poll(stage.in(200ms));
-      if (records) {
-        add_reads(stage, fmt::format("{}/{}", name, assignments), kGroup, *records);
-      } else {
-        tell(stage, name, records.error());
-        co_await net::sleep_until(here, stage.in(kErrorPause));
-      }
-      if (rng.chance(1, 4)) co_await commit(stage, consumer);
-      if (rng.chance(1, 15)) co_await see_commits(stage, consumer, 1s);
     }
     co_await consumer.stop(stage.in(1s));
     co_await client.stop();

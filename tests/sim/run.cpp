@@ -23,6 +23,9 @@ using namespace std::chrono_literals;
 using std::chrono::nanoseconds;
 
 constexpr auto kStopPatience = 30s;
+/// Many times what the slowest rebalance takes: a pause of a member, the classic rebalance timeout,
+/// and sessions that end.
+constexpr auto kSettlePatience = 60s;
 
 class Run {
  public:
@@ -57,12 +60,16 @@ class Run {
     for (const Strike& strike : plan_.strikes) {
       steps_.emplace(stage_.in(strike.at), [this, &strike] { hit(strike); });
     }
+    for (const Strike& strike : plan_.member_strikes) {
+      steps_.emplace(stage_.in(strike.at), [this, &strike] { hit(strike); });
+    }
 
     const auto written = [this] { return stage_.writers_left == 0 && steps_.empty(); };
     if (!work_until(written, 20min)) fail("stuck", "the writers do not end");
-    stage_.closing = true;
     ambush_.reset();
     world_.network().heal_all();
+    if (plan_.group_members > 0) settle_group();
+    stage_.closing = true;
     if (!work_until([this] { return stage_.others_left == 0; }, 10min)) {
       fail("stuck", "the readers do not end");
     }
@@ -76,6 +83,14 @@ class Run {
     machine_.cut_power();
     if (!serve()) return;
     world_.run(here, read_everything(stage_, here));
+  }
+
+  /// From here on all members live and want the same: the group comes to rest.
+  void settle_group() {
+    stage_.settling = true;
+    note("the group may come to rest");
+    work_until([this] { return stage_.group_has_settled(); }, kSettlePatience);
+    stage_.add(MustBeShared{kGroup, stage_.group_logs()});
   }
 
   bool serve() {
@@ -115,6 +130,7 @@ class Run {
       send_actor(fmt::format("reader{}", i), stage_.others_left,
                  [&](SimScheduler& here) { return read_records(stage_, here, i); });
     }
+    first_member_ = actors_.size();
     for (std::size_t i = 0; i < plan_.group_members; ++i) {
       send_actor(fmt::format("member{}", i), stage_.others_left,
                  [&](SimScheduler& here) { return be_group_member(stage_, here, i); });
@@ -212,11 +228,35 @@ class Run {
       case Blow::write_fails:
         disk_.fail_call(1 + strike.pick % 6, FileCall::write);
         return make_ill(strike, "a write will fail");
+      case Blow::member_dies:
+        return kill_member(strike.pick % plan_.group_members, strike.lasting);
     }
   }
 
   [[nodiscard]] SimHost& victim(const Strike& strike) const {
+    if (strike.of_member) {
+      return *actors_[first_member_ + strike.pick % plan_.group_members].host;
+    }
     return *actors_[strike.pick % actors_.size()].host;
+  }
+
+  /// Another process takes its place after a while, which nobody is told.
+  void kill_member(std::size_t number, nanoseconds absence) {
+    Actor& actor = actors_[first_member_ + number];
+    if (!actor.host->alive() || number >= stage_.members.size()) return;
+    const auto& name = stage_.members[number];
+    note(fmt::format("{} dies", name));
+    stage_.add(Disowned{kGroup, name, std::nullopt});
+    stage_.owned.erase(name);
+    const std::string host = actor.host->name();
+    actor.host->crash();
+    actor.tasks.reset();
+    steps_.emplace(stage_.in(absence), [this, &actor, host, number] {
+      actor.host = &world_.make_host(host);
+      auto& here = actor.host->make_scheduler();
+      actor.tasks = std::make_unique<net::TaskGroup>(here.executor());
+      actor.tasks->spawn(be_group_member(stage_, here, number));
+    });
   }
 
   void await_stop(nanoseconds delay, Instant deadline, std::uint64_t life) {
@@ -280,6 +320,7 @@ class Run {
   Stage stage_;
   Machine machine_;
   std::vector<Actor> actors_;
+  std::size_t first_member_ = 0;  // among them
   std::multimap<Instant, std::function<void()>> steps_;
   std::optional<Ambush> ambush_;
   bool disk_ill_ = false;

@@ -133,12 +133,17 @@ net::Awaitable<void> create_topic(Stage& stage, SimScheduler& here) {
   clients::NewTopic topic{.name = kTopic, .partitions = stage.plan.partitions};
   topic.configs["compression.type"] = stage.plan.topic_compression;
   if (stage.mutant == Mutant::acks_before_sync) topic.configs["flush.mode"] = "async";
-  const std::vector<clients::NewTopic> topics{std::move(topic)};
+  std::vector<clients::NewTopic> topics{std::move(topic)};
+  if (stage.plan.second_topic) {
+    topics.push_back({.name = kSecondTopic, .partitions = kSecondPartitions});
+  }
   const auto created = co_await clients::Admin{client}.create_topics(topics, stage.in(30s));
   if (!created) {
     stage.add(Failed{"stuck", to_text(created.error())});
-  } else if (!created->front().second) {
-    stage.add(Failed{"stuck", to_text(created->front().second.error())});
+  } else {
+    for (const auto& [name, outcome] : *created) {
+      if (!outcome) stage.add(Failed{"stuck", to_text(outcome.error())});
+    }
   }
   co_await client.stop();
 }
