@@ -32,6 +32,23 @@ class Member(languages.Member):
         )  # fmt: skip
 
 
+class OwnMember(Member):
+    """The same by our own client, behind the command line; it does not tell what it has."""
+
+    def __init__(self, test: "ConsumerGroups") -> None:
+        self.name = "millrace consume"
+        folder = test.broker.data.parent
+        self._output, self._errors = folder / "own-output", folder / "own-errors"
+        self.process = test.enterContext(
+            harness.running(
+                harness.BINARY, "consume", "topic", "-b", test.broker.address, "-g", test.group,
+                "-X", "group.protocol=consumer", "-f", "%p %o %v\\n",
+                stdout=test.enterContext(self._output.open("wb")),
+                stderr=test.enterContext(self._errors.open("wb")),
+            )
+        )  # fmt: skip
+
+
 class ConsumerGroups(unittest.TestCase):
     @classmethod
     def setUpClass(cls) -> None:
@@ -115,6 +132,20 @@ class ConsumerGroups(unittest.TestCase):
         self.share(one, two)
         runs = sorted((sorted(one.assigned()), sorted(two.assigned())))
         self.assertEqual(runs, [[0, 1, 2], [3, 4, 5]])
+
+    def test_our_own_client_shares_with_librdkafka(self) -> None:
+        self.send(100)
+        own = OwnMember(self)
+        self.all_read(own)
+        other = Member(self)
+        wait_for("half of the partitions", SECONDS, lambda: len(other.assigned()) == PARTITIONS // 2)
+        self.send(100)
+        self.assertEqual(set(self.all_read(own, other).values()), {1})
+        self.assertTrue(other.read())
+        own.leave()
+        self.share(other)
+        self.send(100)
+        self.assertEqual(set(self.all_read(own, other).values()), {1})
 
     def test_a_regular_expression_finds_topics_that_come_later(self) -> None:
         self.send(10, topic="fruit-apple")
