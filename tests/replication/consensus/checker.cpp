@@ -1,0 +1,161 @@
+#include "tests/replication/consensus/checker.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ostream.h>
+
+#include <algorithm>
+#include <iterator>
+
+namespace millrace::replication::consensus::sim {
+namespace {
+
+template <class... Parts>
+[[noreturn]] void broken(fmt::format_string<Parts...> text, Parts&&... parts) {
+  throw Violation{fmt::format(text, std::forward<Parts>(parts)...)};
+}
+
+std::size_t difference(const std::vector<Member>& a, const std::vector<Member>& b) {
+  std::vector<Member> different;
+  std::ranges::set_symmetric_difference(a, b, std::back_inserter(different));
+  return different.size();
+}
+
+}  // namespace
+
+void Checker::begin(const Snapshot& first) {
+  committed_ = first.at;
+  applied_[first.at.index.value] = 0;
+}
+
+std::uint64_t Checker::committed_at(Index index) const {
+  const auto found = commits_.find(index.value);
+  return found == commits_.end() ? 0 : found->second.digest;
+}
+
+void Checker::started(const Host& host) {
+  Seen& seen = seen_[host.self()];
+  if (host.core().term() < seen.said)
+    broken("{} said something in term {} and is in {} again", host.name(), seen.said.value,
+           host.core().term().value);
+  seen.term = host.core().term();
+  seen.commit = Index{0};
+}
+
+void Checker::output(const Host& host, const Output& output) {
+  if (output.write) note_entries(host, *output.write);
+  for (const auto& message : output.messages) say(host, message);
+}
+
+void Checker::say(const Host& host, const Message& message) {
+  Seen& seen = seen_[host.self()];
+  if (message.term < seen.said)
+    broken("{} says something in term {} after {}", host.name(), message.term.value,
+           seen.said.value);
+  seen.said = message.term;
+  const auto* answer = std::get_if<VoteAnswer>(&message.body);
+  const auto* request = std::get_if<VoteRequest>(&message.body);
+  std::optional<Member> vote;
+  if (answer != nullptr && answer->granted && !answer->pre) vote = message.to;
+  if (request != nullptr && !request->pre) vote = message.from;
+  if (!vote) return;
+  const auto [first, is_first] = seen.votes.emplace(message.term, *vote);
+  if (!is_first && first->second != *vote)
+    broken("{} votes twice in term {}", host.name(), message.term.value);
+}
+
+void Checker::note_entries(const Host& host, const Write& write) {
+  const Configuration* before = nullptr;
+  for (std::size_t i = 0; i < write.entries.size(); ++i) {
+    const Index index = write.first.plus(i);
+    const Entry& entry = write.entries[i];
+    const Entry* prev = host.disk().now().entry(index.prev());
+    const Term prev_term = prev != nullptr ? prev->term : host.disk().now().start.term;
+    const Known known{digest_of(entry), prev_term};
+    const auto [first, is_new] = entries_.emplace(Position{index, entry.term}, known);
+    if (!is_new &&
+        (first->second.digest != known.digest || first->second.prev_term != known.prev_term))
+      broken("two entries are called {}/{}", index.value, entry.term.value);
+    if (const auto* after = std::get_if<Configuration>(&entry.body)) {
+      before = &host.core().log().configuration_at(
+          std::max(index.prev(), host.core().log().snapshot().at.index));
+      if (host.core().role() == Role::leader && difference(before->voters, after->voters) > 1)
+        broken("{} changes two voters at once at {}", host.name(), index.value);
+    }
+  }
+  // Those that nobody knows to be committed.
+  std::size_t open = 0;
+  for (Index i = committed_.index.next(); i <= host.disk().now().last(); i = i.next()) {
+    const Entry* entry = host.disk().now().entry(i);
+    if (entry != nullptr && std::holds_alternative<Configuration>(entry->body)) ++open;
+  }
+  if (open > 1) broken("{} has {} changes of members in flight", host.name(), open);
+}
+
+void Checker::look(const Host& host, const std::vector<Host*>& hosts) {
+  const Consensus& core = host.core();
+  Seen& seen = seen_[host.self()];
+  if (core.term() < seen.term) broken("the term of {} goes back", host.name());
+  seen.term = core.term();
+  if (core.commit() < seen.commit) broken("the commit of {} goes back", host.name());
+  const LogShape& log = core.log();
+  if (log.start().index > log.snapshot().at.index || log.snapshot().at.index > core.commit() ||
+      core.commit() > log.last().index || core.applied() > core.commit())
+    broken("the indexes of {} are out of order", host.name());
+  if (log.last().index != host.disk().now().last())
+    broken("{} takes its log for {} long, it is {}", host.name(), log.last().index.value,
+           host.disk().now().last().value);
+  if (core.role() == Role::leader && seen.led != core.term()) note_leader(host);
+  if (core.commit() > seen.commit) note_commit(host, hosts);
+  note_applied(host);
+}
+
+void Checker::note_leader(const Host& host) {
+  const Consensus& core = host.core();
+  seen_[host.self()].led = core.term();
+  const auto [first, is_first] = leaders_.emplace(core.term(), core.self());
+  if (!is_first && first->second != core.self())
+    broken("term {} has two leaders, {} is one", core.term().value, host.name());
+  if (!host.disk().now().covers(committed_))
+    broken("{} leads term {} without the committed {}/{}", host.name(), core.term().value,
+           committed_.index.value, committed_.term.value);
+}
+
+void Checker::note_commit(const Host& host, const std::vector<Host*>& hosts) {
+  const Consensus& core = host.core();
+  Seen& seen = seen_[host.self()];
+  const Index from = std::max(seen.commit, host.disk().now().start.index);
+  for (Index i = from.next(); i <= core.commit(); i = i.next()) {
+    const Entry& entry = *host.disk().now().entry(i);
+    const Committed committed{entry.term, digest_of(entry)};
+    const auto [first, is_first] = commits_.emplace(i.value, committed);
+    if (!is_first && (first->second.digest != committed.digest))
+      broken("{} takes another entry for committed at {} than was before", host.name(), i.value);
+  }
+  seen.commit = core.commit();
+  if (core.commit() <= committed_.index) return;
+  const Position newest{core.commit(), *core.log().term_at(core.commit())};
+  if (core.role() != Role::leader && seen.led != core.term())
+    broken("{} takes {}/{} for committed before any leader does", host.name(), newest.index.value,
+           newest.term.value);
+  committed_ = newest;
+  const auto& configuration = core.log().configuration();
+  const auto holds = [&](const Member& voter) {
+    const auto host_of =
+        std::ranges::find(hosts, voter, [](const Host* each) { return each->self(); });
+    // It may have held it before its disk was lost.
+    return host_of == hosts.end() || (*host_of)->disk().durable().covers(newest);
+  };
+  const auto holders = std::ranges::count_if(configuration.voters, holds);
+  if (static_cast<std::size_t>(holders) < configuration.majority())
+    broken("{} commits {}/{} which {} of {} voters hold", host.name(), newest.index.value,
+           newest.term.value, holders, configuration.voters.size());
+}
+
+void Checker::note_applied(const Host& host) {
+  const Machine& machine = host.machine();
+  const auto [first, is_first] = applied_.emplace(machine.applied.value, machine.digest);
+  if (!is_first && first->second != machine.digest)
+    broken("{} has applied other entries up to {}", host.name(), machine.applied.value);
+}
+
+}  // namespace millrace::replication::consensus::sim
