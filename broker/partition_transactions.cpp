@@ -59,7 +59,7 @@ ProduceResult Partition::append_marker(const TransactionMarker& marker, Timestam
        .coordinator_epoch = marker.coordinator_epoch,
        .timestamp = now});
   auto result = append_own(batch);
-  if (result.error == ErrorCode::none) verifications_.marker(marker.producer.id);
+  if (result.error == ErrorCode::none) verifications_.marker(marker.producer, marker.version);
   return result;
 }
 

@@ -50,11 +50,17 @@ class Verifications {
   }
   /// Its transaction is open in the log now, which says all that is to be known.
   void begun(const ProducerIdentity& producer) { std::erase(allowed_, producer); }
-  /// A marker of this producer was appended.
-  void marker(ProducerId id) {
-    std::erase_if(allowed_, [&](const auto& producer) { return producer.id == id; });
+  /// A marker was appended. One of version 2 carries the epoch in which the producer goes on, and
+  /// so ends nothing that is asked for in that epoch: a coordinator that started anew brings the
+  /// markers of the transaction before while batches of the next one wait already.
+  void marker(const ProducerIdentity& ended, TransactionVersion version) {
+    const auto is_over = [&](const ProducerIdentity& producer) {
+      return producer.id == ended.id &&
+             (version == TransactionVersion::v1 || producer.epoch < ended.epoch);
+    };
+    std::erase_if(allowed_, is_over);
     for (auto& one : under_way_)
-      if (one.producer.id == id) one.overtaken = true;
+      if (is_over(one.producer)) one.overtaken = true;
   }
 
  private:

@@ -167,7 +167,7 @@ class ModelRun {
          .base_offset = part.end});
     part.end = part.end.next();
     part.state.apply(protocol::parse_batch(batch).value(), now().wall);
-    part.verifications.marker(marker.producer.id);
+    part.verifications.marker(marker.producer, TransactionVersion::v2);
     const auto ended = part.open.extract(marker.producer.id);
     if (ended.empty()) return;
     Fate& fate = fates_[ended.mapped()];
