@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,6 +46,7 @@ class Pen {
 void tell(Stage& stage, const std::string& who, const clients::ClientError& error);
 inline constexpr auto kErrorPause = std::chrono::milliseconds{20};  // errors may come at once
 std::string value_of(const clients::ConsumedRecord& record);
+std::vector<clients::Assignment> from_the_beginning(const std::vector<TopicPartition>& partitions);
 /// What the group has committed; the last error, if it could not be learned.
 net::Awaitable<std::optional<clients::ClientError>> see_commits(Stage& stage,
                                                                 clients::Consumer& consumer,
@@ -54,6 +56,44 @@ net::Awaitable<std::optional<clients::ClientError>> see_commits(Stage& stage,
 /// adds `Failed` when that takes too long.
 net::Awaitable<std::vector<clients::ConsumedRecord>> read_to_end(
     Stage& stage, SimScheduler& here, clients::Client& client,
-    std::vector<TopicPartition> partitions);
+    std::vector<TopicPartition> partitions,
+    clients::Isolation isolation = clients::Isolation::read_uncommitted);
+
+// Of transactions.
+
+std::vector<TopicPartition> ledger_partitions();
+std::string transactional_id(const TransactorPlan& plan);
+/// Whose offsets the transactions of an id commit.
+std::string ledger_group(const TransactorPlan& plan);
+
+/// Sends what a transaction that has ended might have sent, long after: its requests were held up
+/// on the way. None may be granted.
+class Ghosts {
+ public:
+  Ghosts(Stage& stage, SimScheduler& here, const TransactorPlan& plan)
+      : stage_{stage}, here_{here}, plan_{plan} {}
+  Ghosts(const Ghosts&) = delete;
+  Ghosts& operator=(const Ghosts&) = delete;
+
+  /// The producer was given another identity since.
+  void remember(clients::ProducerIdentity past, bool committed) {
+    past_.push_back({past, committed});
+  }
+  /// One request of some transaction of the past, on a connection of its own.
+  net::Awaitable<void> haunt();
+
+ private:
+  struct Past {
+    clients::ProducerIdentity producer;
+    bool committed;
+  };
+  net::Awaitable<void> haunt_as(Past past, std::shared_ptr<clients::BrokerConnection> through);
+  void granted(const char* what);
+
+  Stage& stage_;
+  SimScheduler& here_;
+  const TransactorPlan& plan_;
+  std::vector<Past> past_;
+};
 
 }  // namespace millrace::sim

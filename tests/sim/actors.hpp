@@ -28,6 +28,10 @@ inline constexpr const char* kFleetingTopic = "fleeting";
 inline constexpr const char* kSecondTopic = "payments";  // for the group, and nobody writes to it
 inline constexpr std::int32_t kSecondPartitions = 3;
 inline constexpr const char* kGroup = "group";
+// What transactions write to. The first record of each goes to partition 0 of the first.
+inline constexpr const char* kLedger = "ledger";
+inline constexpr const char* kMoves = "moves";
+inline constexpr std::int32_t kLedgerPartitions = 2;
 
 /// What the actors of one run share. Outlives them.
 struct Stage {
@@ -44,6 +48,7 @@ struct Stage {
   // By member, as they believe, and until when they may.
   std::map<std::string, std::set<LogName>> owned;
   std::map<std::string, Instant> leases;
+  std::int64_t offsets_offered = 0;  ///< in transactions; none is used twice
 
   [[nodiscard]] Instant now() const { return world.clock().now(); }
   [[nodiscard]] Instant in(std::chrono::nanoseconds time) const { return now() + time; }
@@ -71,6 +76,11 @@ net::Awaitable<void> be_group_member(Stage& stage, SimScheduler& here, std::size
 /// Creates a topic, fills it, reads it, deletes it, and again.
 net::Awaitable<void> recreate_topic(Stage& stage, SimScheduler& here);
 
+/// Writes transactions as `plan.transactors[number]` says, dies, and takes over from itself.
+net::Awaitable<void> transact(Stage& stage, SimScheduler& here, std::size_t number);
+/// Reads what is committed of them from the beginning, over and over.
+net::Awaitable<void> read_committed(Stage& stage, SimScheduler& here);
+
 // Steps of the run itself, for `SimWorld::run`. What does not succeed is added as `Failed`.
 
 net::Awaitable<void> create_topic(Stage& stage, SimScheduler& here);
@@ -78,5 +88,9 @@ net::Awaitable<void> create_topic(Stage& stage, SimScheduler& here);
 net::Awaitable<void> write_probes(Stage& stage, SimScheduler& here);
 /// Reads everything to the end, and what the group committed.
 net::Awaitable<void> read_everything(Stage& stage, SimScheduler& here);
+/// The topics of transactions, if there are any.
+net::Awaitable<void> create_ledger(Stage& stage, SimScheduler& here);
+/// Waits until no transaction can be open any more, and reads all that they left.
+net::Awaitable<void> read_ledger(Stage& stage, SimScheduler& here);
 
 }  // namespace millrace::sim

@@ -99,6 +99,7 @@ class Judge {
             [&](const CommitSeen& seen) { looks_[{seen.group, seen.log}].push_back(i); },
             [&](const EndSeen&) { ends_.push_back(i); },
             [&](const Stored& stored) { logs_[stored.log].push_back(i); }, [&](const Note&) {},
+            [&](const TransactionEvent&) {},
             [&](const Failed& failed) { blame(failed.rule, {}, failed.text, {i}); },
             [&](const auto&) {},  // of groups: `check_groups`
         },
@@ -350,6 +351,7 @@ std::string to_string(const Event& event) {
           [](const MustBeShared& e) {
             return fmt::format("group {} must have shared out {} logs", e.group, e.logs.size());
           },
+          [](const TransactionEvent& e) { return to_string(e); },
       },
       event.what);
   const auto micros = event.at.time_since_epoch().count() / 1000;
@@ -369,6 +371,7 @@ std::uint64_t History::digest() const {
 std::vector<Violation> check(const History& history) {
   auto violations = Judge{history}.judge();
   std::ranges::move(check_groups(history), std::back_inserter(violations));
+  for (auto& violation : check_transactions(history)) violations.push_back(std::move(violation));
   return violations;
 }
 

@@ -10,6 +10,7 @@
 
 #include "protocol/base/clock.hpp"
 #include "protocol/base/types.hpp"
+#include "tests/sim/transaction_history.hpp"
 
 /// What happened in a simulated run, as its clients saw it, and the judgement on it. Nothing here
 /// knows brokers or disks: a history may as well be made by hand.
@@ -114,7 +115,7 @@ struct Failed {
 struct Event {
   Instant at;
   std::variant<Sent, Acked, GaveUp, Read, Committed, CommitSeen, EndSeen, Stored, Note, Failed,
-               Owned, Disowned, Leased, MustBeShared>
+               Owned, Disowned, Leased, MustBeShared, TransactionEvent>
       what;
 };
 [[nodiscard]] std::string to_string(const Event& event);
@@ -162,7 +163,7 @@ struct Violation {
 ///               they have it, not told otherwise, and with leases that run
 ///   not shared  a log has no owner, or several, though the group had time to settle
 ///
-/// At most three violations of each rule are told.
+/// and what `check_transactions` adds. At most three violations of each rule are told.
 [[nodiscard]] std::vector<Violation> check(const History& history);
 /// The part of it that is about who owns what in groups, and about the order of commits.
 [[nodiscard]] std::vector<Violation> check_groups(const History& history);

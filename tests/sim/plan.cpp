@@ -52,6 +52,18 @@ WriterPlan choose_writer(Rng& rng) {
   return writer;
 }
 
+void choose_transactors(Rng& rng, std::vector<TransactorPlan>& all) {
+  for (std::size_t id = 0, ids = 1 + rng.below(2); id < ids; ++id) {
+    TransactorPlan plan{.id = id, .version1 = rng.chance(1, 3)};
+    plan.transactions = 3 + rng.below(10);
+    plan.records_max = one_of<std::uint64_t>(rng, {1, 4, 12});
+    plan.pause_max = milliseconds{one_of(rng, {20, 200, 700})};
+    plan.timeout = milliseconds{one_of(rng, {1'500, 6'000, 60'000})};
+    plan.delivery_timeout = milliseconds{rng.chance(1, 3) ? 600 + rng.below(2'000) : 120'000};
+    for (auto rivals = rng.chance(1, 4) ? 2 : 1; rivals > 0; --rivals) all.push_back(plan);
+  }
+}
+
 Strike choose_strike(Rng& rng, bool silence_allowed) {
   Strike strike;
   const auto dice = rng.below(20);
@@ -122,6 +134,11 @@ Plan::Plan(std::uint64_t from) : seed{from} {
                                 .of_member = true});
     }
   }
+  if (rng.chance(1, 2)) {
+    choose_transactors(rng, transactors);
+    transaction_partitions = static_cast<std::int32_t>(1 + rng.below(3));
+    transaction_check = milliseconds{one_of(rng, {150, 1'000, 3'000})};
+  }
 }
 
 std::string Plan::to_string() const {
@@ -146,6 +163,13 @@ std::string Plan::to_string() const {
   for (const auto& strike : member_strikes) {
     text += fmt::format("  after {} ms: member {}: {}, for {} ms\n", strike.at.count(),
                         strike.pick % group_members, name_of(strike.blow), strike.lasting.count());
+  }
+  for (const auto& each : transactors) {
+    text += fmt::format(
+        "  producer of transactional id {}: version {}, {} transactions of up to {} records, "
+        "timeout {} ms, delivered within {} ms\n",
+        each.id, each.version1 ? 1 : 2, each.transactions, each.records_max, each.timeout.count(),
+        each.delivery_timeout.count());
   }
   for (const auto& strike : strikes) {
     text += fmt::format("  after {} ms: {}, for {} ms\n", strike.at.count(), name_of(strike.blow),

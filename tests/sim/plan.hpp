@@ -59,6 +59,17 @@ struct WriterPlan {
   [[nodiscard]] bool patient() const { return delivery_timeout >= std::chrono::minutes{1}; }
 };
 
+/// One transactional producer and those that come after it; plans of the same id are rivals.
+struct TransactorPlan {
+  std::size_t id = 0;
+  bool version1 = false;
+  std::uint64_t transactions = 0;
+  std::uint64_t records_max = 1;
+  std::chrono::milliseconds pause_max{0};
+  std::chrono::milliseconds timeout{0};
+  std::chrono::milliseconds delivery_timeout{0};
+};
+
 /// Everything that a seed decides, apart from the order of what happens at once.
 struct Plan {
   explicit Plan(std::uint64_t seed);
@@ -88,6 +99,9 @@ struct Plan {
   std::chrono::milliseconds assignment_interval{0};
   bool second_topic = false;           ///< which members subscribe to or not
   std::vector<Strike> member_strikes;  ///< silence beyond the session timeout, and death
+  std::vector<TransactorPlan> transactors;
+  std::int32_t transaction_partitions = 1;  ///< of coordinators
+  std::chrono::milliseconds transaction_check{1'000};
 
   [[nodiscard]] std::string to_string() const;
 };

@@ -36,12 +36,6 @@ void add_reads(Stage& stage, const std::string& reader,
   }
 }
 
-std::vector<clients::Assignment> from_the_beginning(const std::vector<TopicPartition>& partitions) {
-  std::vector<clients::Assignment> all;
-  for (const auto& partition : partitions) all.push_back({partition});
-  return all;
-}
-
 net::Awaitable<void> see_ends(Stage& stage, Consumer& consumer) {
   const Moment began = stage.history.now();
   const auto ends = co_await consumer.end_offsets(stage.partitions(), stage.in(2s));
@@ -54,6 +48,12 @@ net::Awaitable<void> see_ends(Stage& stage, Consumer& consumer) {
 void tell(Stage& stage, const std::string& who, const clients::ClientError& error) {
   if (!is_wrong(error)) return;
   stage.add(Failed{"wrong answer", fmt::format("{} got {}", who, to_text(error))});
+}
+
+std::vector<clients::Assignment> from_the_beginning(const std::vector<TopicPartition>& partitions) {
+  std::vector<clients::Assignment> all;
+  for (const auto& partition : partitions) all.push_back({partition});
+  return all;
 }
 
 std::string value_of(const ConsumedRecord& record) {
@@ -109,10 +109,13 @@ net::Awaitable<void> read_records(Stage& stage, SimScheduler& here, std::size_t 
 
 net::Awaitable<std::vector<ConsumedRecord>> read_to_end(Stage& stage, SimScheduler& here,
                                                         clients::Client& client,
-                                                        std::vector<TopicPartition> partitions) {
+                                                        std::vector<TopicPartition> partitions,
+                                                        clients::Isolation isolation) {
   std::vector<ConsumedRecord> all;
   const Instant deadline = stage.in(60s);
-  Consumer consumer{client, {.reset = clients::OffsetReset::fail, .fetch_wait_max = 50ms}};
+  Consumer consumer{
+      client,
+      {.reset = clients::OffsetReset::fail, .isolation = isolation, .fetch_wait_max = 50ms}};
   const auto ends = co_await consumer.end_offsets(partitions, deadline);
   if (!ends) {
     stage.add(Failed{"stuck", fmt::format("the ends are not told: {}", to_text(ends.error()))});

@@ -55,6 +55,7 @@ class Run {
     if (!serve()) return;
     auto& here = world_.make_host("judge").make_scheduler();
     world_.run(here, create_topic(stage_, here));
+    world_.run(here, create_ledger(stage_, here));
     disk_.lie_on_sync(stage_.mutant == Mutant::lying_disk);
     send_actors();
     for (const Strike& strike : plan_.strikes) {
@@ -83,6 +84,7 @@ class Run {
     machine_.cut_power();
     if (!serve()) return;
     world_.run(here, read_everything(stage_, here));
+    world_.run(here, read_ledger(stage_, here));
   }
 
   /// From here on all members live and want the same: the group comes to rest.
@@ -138,6 +140,14 @@ class Run {
     if (plan_.fleeting_topic) {
       send_actor("fleeting", stage_.others_left,
                  [&](SimScheduler& here) { return recreate_topic(stage_, here); });
+    }
+    for (std::size_t i = 0; i < plan_.transactors.size(); ++i) {
+      send_actor(fmt::format("transactor{}", i), stage_.writers_left,
+                 [&](SimScheduler& here) { return transact(stage_, here, i); });
+    }
+    if (!plan_.transactors.empty()) {
+      send_actor("auditor", stage_.others_left,
+                 [&](SimScheduler& here) { return read_committed(stage_, here); });
     }
   }
 
@@ -304,6 +314,11 @@ class Run {
       if (std::holds_alternative<Read>(event.what)) ++report.read;
       if (const auto* committed = std::get_if<Committed>(&event.what)) {
         if (committed->acked) ++report.committed;
+      }
+      if (const auto* const txn = std::get_if<TransactionEvent>(&event.what)) {
+        const auto* const ended = std::get_if<Ended>(txn);
+        if (ended != nullptr && ended->told == Ended::Told::committed) ++report.transactions;
+        if (ended != nullptr && ended->told == Ended::Told::dismissed) ++report.dismissed;
       }
     }
     if (report.ok()) return report;

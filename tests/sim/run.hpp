@@ -20,7 +20,9 @@ struct RunReport {
   std::uint64_t given_up = 0;
   std::uint64_t read = 0;
   std::uint64_t committed = 0;
-  std::uint64_t lives = 0;  ///< of the broker
+  std::uint64_t lives = 0;         ///< of the broker
+  std::uint64_t transactions = 0;  ///< told to be committed
+  std::uint64_t dismissed = 0;     ///< transactional producers that were replaced or too slow
 
   [[nodiscard]] bool ok() const { return violations.empty(); }
   [[nodiscard]] bool broke(std::string_view rule) const;

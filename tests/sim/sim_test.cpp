@@ -19,6 +19,8 @@ TEST_CASE("sim: nothing acknowledged is lost, doubled, reordered or invented", "
     all.read += report.read;
     all.committed += report.committed;
     all.lives += report.lives;
+    all.transactions += report.transactions;
+    all.dismissed += report.dismissed;
   }
   // The runs must have met what they are about.
   CHECK(all.acked > kRuns * 50);
@@ -26,6 +28,8 @@ TEST_CASE("sim: nothing acknowledged is lost, doubled, reordered or invented", "
   CHECK(all.read > kRuns * 50);
   CHECK(all.committed > kRuns * 2);
   CHECK(all.lives > kRuns * 4);
+  CHECK(all.transactions > kRuns * 2);
+  CHECK(all.dismissed > kRuns / 4);
 }
 
 TEST_CASE("sim: a seed is a run, to the last step", "[sim]") {

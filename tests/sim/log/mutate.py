@@ -72,20 +72,20 @@ MUTANTS = {
 }
 
 
-def main() -> int:
+def main(mutants: dict[str, Mutant]) -> int:
     arguments = sys.argv[1:]
     if arguments == ["--list"]:
-        print(";".join(MUTANTS), end="")
+        print(";".join(mutants), end="")
         return 0
     if len(arguments) == 2 and arguments[0] == "--source":
-        print(MUTANTS[arguments[1]].source, end="")
+        print(mutants[arguments[1]].source, end="")
         return 0
     name, output = arguments
-    mutant = MUTANTS[name]
+    mutant = mutants[name]
     text = (ROOT / mutant.source).read_text(encoding="utf-8")
     if text.count(mutant.right) != 1:
         print(
-            f"mutant {name}: {mutant.source} does not hold this once; adapt it in mutate.py:\n"
+            f"mutant {name}: {mutant.source} does not hold this once; adapt the mutant:\n"
             f"{mutant.right}",
             file=sys.stderr,
         )
@@ -95,4 +95,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(MUTANTS))
