@@ -11,11 +11,11 @@ bool Consensus::has_leader(Instant now) const {
   return leader_ && now < heard_leader_ + settings_.election_timeout;
 }
 
-/// While its own removal is not committed it may be the only one whose log is long enough to lead
-/// the others, without a vote of its own.
+/// While its own removal may not be committed it may be the only one whose log is long enough to
+/// lead the others, without a vote of its own. After a restart that may be every configuration
+/// since the snapshot.
 bool Consensus::may_lead() const {
-  return is_voter() ||
-         (!configuration_committed() && log_.configuration_at(commit_).is_voter(self_));
+  return log_.votes_since(commit_, self_);
 }
 
 void Consensus::campaign(bool pre, bool handed_over, Instant now) {

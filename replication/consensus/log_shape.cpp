@@ -36,6 +36,14 @@ const Configuration& LogShape::configuration_at(Index index) const {
   return std::prev(behind)->second;
 }
 
+bool LogShape::votes_since(Index index, const Member& member) const {
+  for (auto each = configurations_.rbegin(); each != configurations_.rend(); ++each) {
+    if (each->second.is_voter(member)) return true;
+    if (each->first <= index) return false;
+  }
+  return false;
+}
+
 void LogShape::append(const Entry& entry) {
   ENSURE(entry.term >= term_of_last());
   last_ = last_.next();

@@ -39,6 +39,8 @@ class LogShape {
   [[nodiscard]] Index configuration_index() const { return configurations_.back().first; }
   /// As of `index`, from the snapshot's on.
   [[nodiscard]] const Configuration& configuration_at(Index index) const;
+  /// Whether it is a voter in a configuration in force at `index` or later.
+  [[nodiscard]] bool votes_since(Index index, const Member& member) const;
 
   /// At the end; terms never go back.
   void append(const Entry& entry);

@@ -115,7 +115,8 @@ void Checker::note_leader(const Host& host) {
   const auto [first, is_first] = leaders_.emplace(core.term(), core.self());
   if (!is_first && first->second != core.self())
     broken("term {} has two leaders, {} is one", core.term().value, host.name());
-  if (!host.disk().now().covers(committed_))
+  // What was committed in a later term need not be there: it comes too late.
+  if (committed_.term <= core.term() && !host.disk().now().covers(committed_))
     broken("{} leads term {} without the committed {}/{}", host.name(), core.term().value,
            committed_.index.value, committed_.term.value);
 }

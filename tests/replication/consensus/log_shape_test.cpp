@@ -47,8 +47,15 @@ void compare(const LogShape& shape, const Model& model) {
   REQUIRE(shape.configuration() == model.configuration_at(model.last()).second);
   for (Index i{0}; i <= model.last().next(); i = i.next()) {
     REQUIRE(shape.term_at(i) == model.term_at(i));
-    if (i >= model.snapshot.at.index && i <= model.last())
+    if (i >= model.snapshot.at.index && i <= model.last()) {
       REQUIRE(shape.configuration_at(i) == model.configuration_at(i).second);
+      for (std::int32_t node = 1; node <= 5; ++node) {
+        bool votes = false;
+        for (Index later = i; later <= model.last(); later = later.next())
+          votes = votes || model.configuration_at(later).second.is_voter({NodeId{node}, {}});
+        REQUIRE(shape.votes_since(i, {NodeId{node}, {}}) == votes);
+      }
+    }
     for (std::int32_t term = 0; term < 8; ++term) {
       const Position bound{i, Term{term}};
       REQUIRE(shape.last_at_most(bound) == model.last_at_most(bound));
