@@ -1,11 +1,9 @@
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "broker/handlers/brokers.hpp"
+#include "broker/handlers/coordinator_topics.hpp"
 #include "broker/handlers/handlers.hpp"
-#include "broker/metadata_service.hpp"
 #include "broker/shard.hpp"
-#include "replication/controller/topic_names.hpp"
 
 namespace millrace::broker {
 namespace {
@@ -16,47 +14,6 @@ using Coordinator = protocol::FindCoordinatorResponse::Coordinator;
 constexpr std::int16_t kManyKeysSince = 4;
 constexpr std::int8_t kGroupKey = 0;
 constexpr std::int8_t kTransactionKey = 1;
-
-/// What is kept of groups or transactions, and how.
-struct CoordinatorTopic {
-  std::string_view name;
-  std::int32_t partitions;
-  std::int64_t segment_bytes;
-  std::string_view of;  // for the operator
-};
-
-CoordinatorTopic topic_for(std::int8_t key_type, const BrokerSettings& settings) {
-  if (key_type == kTransactionKey) {
-    return {replication::kTransactionTopic, settings.transaction_partitions,
-            settings.transaction_segment_bytes, "transaction"};
-  }
-  return {replication::kOffsetsTopic, settings.offsets_partitions, settings.offsets_segment_bytes,
-          "group"};
-}
-
-/// The topic is made when the first client looks for a coordinator. Gives why it could not be, or
-/// nothing.
-net::Awaitable<std::optional<std::string>> ensure_topic(RequestContext& context,
-                                                        CoordinatorTopic wanted) {
-  if (context.shard.image()->topic(wanted.name)) co_return std::nullopt;
-  protocol::CreateTopicsRequest create;
-  auto& topic = create.topics.emplace_back();
-  topic.name = wanted.name;
-  topic.num_partitions = wanted.partitions;
-  topic.replication_factor = 1;
-  topic.configs.push_back({"cleanup.policy", "compact"});
-  topic.configs.push_back({"compression.type", "producer"});
-  topic.configs.push_back({"segment.bytes", fmt::format("{}", wanted.segment_bytes)});
-  auto creation = context.node.metadata->create_topics(context.shard, std::move(create));
-  const auto created = co_await std::move(creation);
-  const auto& result = created.topics.front();
-  if (result.error_code == ErrorCode::none ||
-      result.error_code == ErrorCode::topic_already_exists) {
-    co_return std::nullopt;
-  }
-  co_return fmt::format("the topic {} could not be created: {}: {}", wanted.name,
-                        to_string(result.error_code), result.error_message.value_or(""));
-}
 
 Coordinator refused(std::string key, ErrorCode error, std::string message) {
   Coordinator coordinator;
@@ -85,12 +42,10 @@ net::Awaitable<FindCoordinator::Response> FindCoordinator::handle(Request reques
                               kGroupKey, kTransactionKey, request.key_type)));
       continue;
     }
-    const auto wanted = topic_for(request.key_type, context.node.settings);
-    auto ensuring = ensure_topic(context, wanted);
+    auto ensuring = request.key_type == kTransactionKey ? ensure_transaction_topic(context)
+                                                        : ensure_offsets_topic(context);
     auto failure = co_await std::move(ensuring);
     if (failure) {
-      const auto verdict = context.node.log_limiter.ask("coordinator", context.shard.now());
-      if (verdict.allowed) spdlog::error("no {} can be served: {}", wanted.of, *failure);
       response.coordinators.push_back(
           refused(key, ErrorCode::coordinator_not_available, std::move(*failure)));
       continue;

@@ -1,5 +1,6 @@
 #include "broker/group/partitioner.hpp"
 #include "broker/handlers/coordinated.hpp"
+#include "broker/handlers/coordinator_topics.hpp"
 #include "broker/handlers/handlers.hpp"
 #include "broker/handlers/partitions.hpp"
 #include "broker/handlers/transacted.hpp"
@@ -162,8 +163,11 @@ net::Awaitable<AddPartitionsToTxn::Response> AddPartitionsToTxn::handle(Request 
 net::Awaitable<AddOffsetsToTxn::Response> AddOffsetsToTxn::handle(Request request,
                                                                   RequestContext& context) {
   Response response;
+  // Older clients look for the group's coordinator only afterwards.
+  auto ensuring = ensure_offsets_topic(context);
+  const auto failure = co_await std::move(ensuring);
   const auto home = home_of_group(context, request.group_id);
-  if (!home) {
+  if (failure || !home) {
     response.error_code = ErrorCode::coordinator_not_available;
     co_return response;
   }
