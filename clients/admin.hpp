@@ -12,6 +12,7 @@
 #include "clients/consumer.hpp"
 #include "clients/errc.hpp"
 #include "clients/offset_lookup.hpp"
+#include "protocol/messages/group_rebalance.hpp"
 
 namespace millrace::clients {
 
@@ -105,6 +106,8 @@ struct GroupDescription {
   std::string assignor;
   BrokerId coordinator;
   std::vector<GroupMember> members;
+  std::string type = "classic";       ///< or "consumer": of the protocol of KIP-848
+  std::optional<std::int32_t> epoch;  ///< of the latter
   friend bool operator==(const GroupDescription&, const GroupDescription&) = default;
 };
 
@@ -114,7 +117,16 @@ struct PartitionLag {
   Offset end;
   /// Records not consumed yet; nothing while nothing is committed.
   std::optional<std::int64_t> lag;
+  /// The time of the first of these records; nothing when there is none, or it cannot be read.
+  std::optional<Timestamp> waiting_since;
   friend bool operator==(const PartitionLag&, const PartitionLag&) = default;
+};
+
+/// What a group's coordinator remembers of its rebalances. Only Millrace does.
+struct GroupHistory {
+  Timestamp since;                                   ///< of what was before, nothing is known
+  std::vector<protocol::GroupRebalance> rebalances;  ///< oldest first
+  friend bool operator==(const GroupHistory&, const GroupHistory&) = default;
 };
 
 struct ClusterDescription {
@@ -221,7 +233,15 @@ class Admin {
   /// Sets them; the group must have no members.
   net::Awaitable<Outcome<PerItem<TopicPartition, void>>> alter_group_offsets(
       std::string group, PartitionOffsets offsets, Instant deadline);
+  /// Takes back committed offsets. Members must not subscribe to the topics.
+  net::Awaitable<Outcome<PerItem<TopicPartition, void>>> delete_group_offsets(
+      std::string group, std::vector<TopicPartition> partitions, Instant deadline);
+  /// Fetches one batch of each partition with a lag, for the time of its first record.
   net::Awaitable<Outcome<std::vector<PartitionLag>>> group_lag(std::string group, Instant deadline);
+  /// GROUP_ID_NOT_FOUND when there is no such group and nothing is known of an earlier one;
+  /// `unsupported` for brokers that keep no history.
+  net::Awaitable<Outcome<PerItem<std::string, GroupHistory>>> group_history(
+      std::vector<std::string> ids, Instant deadline);
 
   // Transactions
   net::Awaitable<Outcome<std::vector<TransactionListing>>> list_transactions(Instant deadline);

@@ -42,6 +42,8 @@ MILLRACE_CLIENT_API(DescribeConfigs);
 MILLRACE_CLIENT_API(DescribeLogDirs);
 MILLRACE_CLIENT_API(CreatePartitions);
 MILLRACE_CLIENT_API(DeleteGroups);
+MILLRACE_CLIENT_API(OffsetDelete);
+MILLRACE_CLIENT_API(ConsumerGroupDescribe);
 MILLRACE_CLIENT_API(IncrementalAlterConfigs);
 MILLRACE_CLIENT_API(DescribeCluster);
 MILLRACE_CLIENT_API(WriteTxnMarkers);

@@ -157,6 +157,7 @@ TEST_CASE("topics: what is there or is not there is told by the exit code", "[to
       {"group", "describe", "none"},
       {"group", "lag", "none"},
       {"group", "delete", "none"},
+      {"group", "history", "none"},
       {"produce", "none"},
   }));
   CAPTURE(line);
@@ -249,6 +250,89 @@ TEST_CASE("consume: a group goes on behind what was printed", "[tools][cluster]"
   CHECK(broker.document_of({"group", "describe", "g"}).at(0).at("state") == "Empty");
   CHECK(broker.out_of({"group", "delete", "g"}) == "deleted g\n");
   CHECK(broker.document_of({"group", "list"}).as_array().empty());
+}
+
+TEST_CASE("groups: how far behind one is, in records and in time", "[tools][cluster]") {
+  const DevBroker broker;
+  broker.out_of({"topic", "create", "a", "-p", "1"});
+  broker.out_of({"produce", "a", "-f", "%T %v\\n"}, "1000 old\n2000 next\n3000 last\n");
+  CHECK(broker.out_of({"consume", "a", "-g", "g", "-n", "1"}) == "old\n");
+  const auto lag = broker.document_of({"group", "lag", "g"}).as_array().at(0);
+  const auto& partition = lag.at("partitions").at(0);
+  CHECK(partition.at("lag") == 2);
+  CHECK(partition.at("waiting_since_ms") == 2000);
+  // Since 1970, so to speak.
+  CHECK(partition.at("lag_seconds").to_number<double>() > 1e9);
+  CHECK(lag.at("lag_seconds") == partition.at("lag_seconds"));
+  broker.out_of({"consume", "a", "-g", "g", "-e"});
+  const auto done = broker.document_of({"group", "lag", "g"}).as_array().at(0);
+  CHECK(done.at("partitions").at(0).at("waiting_since_ms").is_null());
+  CHECK(done.at("lag_seconds") == 0.0);
+}
+
+TEST_CASE("groups: offsets are moved by hand, after it was said what would be",
+          "[tools][cluster]") {
+  const DevBroker broker;
+  broker.out_of({"topic", "create", "a", "-p", "1"});
+  broker.out_of({"topic", "create", "b", "-p", "2"});
+  broker.out_of({"produce", "a", "-p", "0"}, "0\n1\n2\n3\n4\n");
+  broker.out_of({"consume", "a", "-g", "g", "-e"});
+  const auto committed = [&] {
+    return broker.document_of({"group", "lag", "g"}).at(0).at("partitions").at(0).at("committed");
+  };
+  REQUIRE(committed() == 5);
+  // Only said.
+  const auto dry = broker.run({"group", "seek", "g", "--to", "+2", "-p", "0", "-O", "json"});
+  CHECK(dry.code == ExitCode::ok);
+  CHECK(dry.err.find("--execute") != std::string::npos);
+  CHECK(json::serialize(json::parse(dry.out)) ==
+        R"({"group":"g","executed":false,"partitions":[)"
+        R"({"topic":"a","partition":0,"from":5,"to":2}]})");
+  CHECK(committed() == 5);
+  // Done.
+  const auto done =
+      broker.document_of({"group", "seek", "g", "--to", "+2", "-p", "0", "--execute"});
+  CHECK(done.at("executed") == true);
+  CHECK(committed() == 2);
+  CHECK(broker.out_of({"consume", "a", "-g", "g", "-e"}) == "2\n3\n4\n");
+  // A topic that it has nothing of yet, and places that are not there.
+  const auto fresh = broker.document_of({"group", "seek", "g", "--to", "99", "-t", "b", "-y"});
+  REQUIRE(fresh.at("partitions").as_array().size() == 2);
+  CHECK(fresh.at("partitions").at(1).at("from").is_null());
+  CHECK(fresh.at("partitions").at(1).at("to") == 0);
+  CHECK(broker.run({"group", "seek", "none", "--to", "start"}).code == ExitCode::not_found);
+  CHECK(broker.run({"group", "seek", "g", "--to", "1:2"}).code == ExitCode::usage);
+
+  CHECK(broker.out_of({"group", "delete-offsets", "g", "-t", "b", "-p", "1"}) ==
+        "deleted the offset of b-1\n");
+  CHECK(broker.document_of({"group", "lag", "g"}).at(0).at("partitions").as_array().size() == 2);
+  CHECK(broker.run({"group", "delete-offsets", "g", "-t", "b", "-p", "1"}).code ==
+        ExitCode::not_found);
+}
+
+TEST_CASE("groups: why one rebalanced can be asked, also when it is gone", "[tools][cluster]") {
+  const DevBroker broker;
+  broker.out_of({"topic", "create", "a", "-p", "2"});
+  broker.out_of({"produce", "a", "-p", "0"}, "0\n");
+  broker.out_of({"consume", "a", "-g", "g", "-n", "1"});
+  broker.out_of({"group", "delete", "g"});
+  const auto history = broker.document_of({"group", "history", "g"}).as_array().at(0);
+  CHECK(history.at("group") == "g");
+  const auto& rebalances = history.at("rebalances").as_array();
+  REQUIRE(rebalances.size() == 2);
+  const auto& first = rebalances[0];
+  CHECK(first.at("state") == "Stable");
+  CHECK(first.at("protocol") == "classic");
+  CHECK(first.at("causes").at(0).at("cause") == "member_joined");
+  CHECK(first.at("causes").at(0).at("host") == "/127.0.0.1");
+  CHECK(first.at("members").at(0).at("partitions_after") == 2);
+  CHECK(first.at("moved").as_array().size() == 2);
+  CHECK(first.at("moved").at(0).at("from").is_null());
+  CHECK(rebalances[1].at("causes").at(0).at("cause") == "member_left");
+  CHECK(rebalances[1].at("state") == "Empty");
+  const auto text = broker.out_of({"group", "history", "g"});
+  CHECK(text.find("member joined") != std::string::npos);
+  CHECK(broker.run({"group", "history", "none"}).code == ExitCode::not_found);
 }
 
 TEST_CASE("consume: a reader that goes away ends it without a complaint", "[tools][cluster]") {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "clients/admin.hpp"
+#include "tools/time_text.hpp"
 
 namespace millrace::tools {
 namespace {
@@ -42,6 +43,8 @@ json::object document_of(const clients::GroupDescription& group) {
   }
   return {{"group", group.id},
           {"state", group.state},
+          {"type", group.type},
+          {"epoch", group.epoch ? json::value(*group.epoch) : json::value(nullptr)},
           {"protocol_type", group.protocol_type},
           {"assignor", group.assignor},
           {"coordinator", group.coordinator.value},
@@ -49,9 +52,10 @@ json::object document_of(const clients::GroupDescription& group) {
 }
 
 Table table_of(const clients::GroupDescription& group) {
-  Table table{.title = fmt::format("{}  (state {}, assignor {}, coordinator {}, {} members)",
-                                   group.id, group.state, or_dash(group.assignor),
-                                   group.coordinator.value, group.members.size())};
+  Table table{.title =
+                  fmt::format("{}  (state {}, type {}, assignor {}, coordinator {}, {} members)",
+                              group.id, group.state, group.type, or_dash(group.assignor),
+                              group.coordinator.value, group.members.size())};
   if (group.members.empty()) return table;
   table.header = {"MEMBER", "INSTANCE", "CLIENT", "HOST", "PARTITIONS"};
   for (const auto& member : group.members) {
@@ -65,11 +69,16 @@ Table table_of(const clients::GroupDescription& group) {
   return table;
 }
 
+double seconds_of(std::chrono::milliseconds duration) {
+  return std::chrono::duration<double>{duration}.count();
+}
+
 void add_lag(Report& report, const std::string& id,
-             const std::vector<clients::PartitionLag>& partitions) {
+             const std::vector<clients::PartitionLag>& partitions, Timestamp now) {
   std::int64_t total = 0;
+  std::optional<std::chrono::milliseconds> longest;
   json::array document;
-  Table table{.header = {"TOPIC", "PARTITION", "COMMITTED", "END", "LAG"}};
+  Table table{.header = {"TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "BEHIND"}};
   for (const auto& lag : partitions) {
     total += lag.lag.value_or(0);
     const auto& [topic, partition] = lag.partition;
@@ -77,14 +86,26 @@ void add_lag(Report& report, const std::string& id,
     entry["committed"] = lag.committed ? json::value(lag.committed->value) : nullptr;
     entry["end"] = lag.end.value;
     entry["lag"] = lag.lag ? json::value(*lag.lag) : nullptr;
+    // How long the next record has been waiting; a clock that is ahead of this one makes it 0.
+    std::optional<std::chrono::milliseconds> behind;
+    if (lag.waiting_since) behind = std::max(now - *lag.waiting_since, {});
+    if (lag.lag == 0) behind = std::chrono::milliseconds{0};
+    if (behind) longest = std::max(longest.value_or(*behind), *behind);
+    entry["waiting_since_ms"] = lag.waiting_since ? json::value(lag.waiting_since->value) : nullptr;
+    entry["lag_seconds"] = behind ? json::value(seconds_of(*behind)) : nullptr;
     document.push_back(std::move(entry));
     table.rows.push_back({topic, fmt::to_string(partition.value),
                           lag.committed ? fmt::to_string(lag.committed->value) : "-",
-                          fmt::to_string(lag.end.value), lag.lag ? fmt::to_string(*lag.lag) : "-"});
+                          fmt::to_string(lag.end.value), lag.lag ? fmt::to_string(*lag.lag) : "-",
+                          behind ? duration_text(*behind) : "-"});
   }
-  table.title = fmt::format("{}  (lag {} in all)", id, total);
+  table.title = fmt::format("{}  (lag {} in all, {} behind)", id, total,
+                            longest ? duration_text(*longest) : "-");
   report.document.as_array().push_back(
-      {{"group", id}, {"total_lag", total}, {"partitions", std::move(document)}});
+      {{"group", id},
+       {"total_lag", total},
+       {"lag_seconds", longest ? json::value(seconds_of(*longest)) : json::value(nullptr)},
+       {"partitions", std::move(document)}});
   report.tables.push_back(std::move(table));
 }
 
@@ -154,7 +175,7 @@ net::Awaitable<ExitCode> show_group_lag(const Context& context, Client& client,
         continue;
       }
     }
-    add_lag(report, id, *partitions);
+    add_lag(report, id, *partitions, SystemClock{}.wall());
   }
   keep_first(code, context.show(report));
   co_return code;
