@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -87,7 +88,9 @@ class Ghosts {
     clients::ProducerIdentity producer;
     bool committed;
   };
-  net::Awaitable<void> haunt_as(Past past, std::shared_ptr<clients::BrokerConnection> through);
+  enum class What : std::uint8_t { end, partitions, offsets, records };
+  net::Awaitable<void> haunt_as(Past past, What what,
+                                std::shared_ptr<clients::BrokerConnection> through);
   void granted(const char* what);
 
   Stage& stage_;
