@@ -131,9 +131,12 @@ HeartbeatMembership::Answer HeartbeatMembership::refused(const Response& respons
       return {After::find_coordinator, {}};
     case ErrorCode::coordinator_load_in_progress:
       return {After::retry, {}};
-    case ErrorCode::unreleased_instance_id:
+    case ErrorCode::unreleased_instance_id: {
       // The one that had the instance id has crashed, or runs still: the session's end tells.
-      return {After::retry, error()};
+      auto held = error();
+      held.retriable = true;
+      return {After::retry, std::move(held)};
+    }
     case ErrorCode::fenced_member_epoch:
     case ErrorCode::unknown_member_id:
       lose();

@@ -268,8 +268,20 @@ TEST_CASE("heartbeats: each error decides what is still ours and who is asked ne
   }
   CHECK(after(ErrorCode::group_max_size_reached, true) == Told{After::refused, true, true});
   CHECK(after(ErrorCode::group_id_not_found, true) == Told{After::refused, true, true});
-  // Whoever had the instance id before has crashed: it is told, and tried again.
-  CHECK(after(ErrorCode::unreleased_instance_id, true) == Told{After::retry, true, false});
+}
+
+TEST_CASE("heartbeats: an instance id that is not free is told, and asked for again",
+          "[clients][group]") {
+  Bench bench{{.group_instance_id = "one"}};
+  bench.join();
+  const auto answer = bench.member.answered(error(ErrorCode::unreleased_instance_id), bench.now);
+  CHECK(answer.after == After::retry);
+  REQUIRE(answer.error);
+  CHECK(answer.error->retriable);
+  CHECK_FALSE(bench.member.is_out());
+  bench.member.retry_at(bench.now + 1s);
+  CHECK(bench.member.due() == bench.now + 1s);
+  CHECK(bench.member.heartbeat().member_epoch == 0);
 }
 
 TEST_CASE("heartbeats: who leaves says so, and a static member that it may come back",
