@@ -122,7 +122,14 @@ net::Awaitable<Outcome<void>> Producer::commit_transaction(Instant deadline) {
   co_await s.await_change(CoreState::committing, deadline);
   if (core.state() == CoreState::committing)
     co_return not_in_time("the commit", s.options.transactional_id, s.stopped);
-  if (core.state() != CoreState::ready) co_return core.error();
+  if (core.state() == CoreState::must_abort || core.state() == CoreState::failed)
+    co_return core.error();
+  if (core.ended_with_commit() != true) {
+    co_return ClientError{.code = Errc::out_of_turn,
+                          .message = fmt::format("the transaction of '{}' was aborted while its "
+                                                 "commit was awaited",
+                                                 s.options.transactional_id)};
+  }
   core.heard_end();
   co_return Outcome<void>{};
 }

@@ -68,6 +68,12 @@ bool is_fencing(ErrorCode code) {
   return code == ErrorCode::producer_fenced || code == ErrorCode::invalid_producer_epoch;
 }
 
+/// Of version 1: what tells the coordinator that there is a transaction.
+bool is_addition(const TransactionCore::Question& question) {
+  return std::holds_alternative<TransactionCore::AddPartitions>(question) ||
+         std::holds_alternative<TransactionCore::AddOffsets>(question);
+}
+
 std::string_view name_of(const TransactionCore::Question& question) {
   static constexpr std::string_view kNames[] = {"InitProducerId", "AddPartitionsToTxn",
                                                 "AddOffsetsToTxn", "TxnOffsetCommit", "EndTxn"};
@@ -109,7 +115,8 @@ ClientError TransactionCore::out_of_turn(std::string_view wish, std::string_view
 
 Outcome<void> TransactionCore::init() {
   if (state_ == State::failed) return error_;
-  if (state_ == State::initialising) return {};
+  const bool over = state_ == State::ready && !begun_;
+  if (state_ == State::initialising || over) return {};
   if (state_ != State::fresh) return out_of_turn("initialise", "it has done so before");
   state_ = State::initialising;
   return {};
@@ -122,8 +129,10 @@ Outcome<void> TransactionCore::begin(TransactionVersion version) {
   if (state_ != State::ready)
     return out_of_turn("begin a transaction", "the one before must be committed or aborted first");
   state_ = State::open;
+  begun_ = true;
   version_ = version;
   unheard_end_.reset();
+  last_end_.reset();
   return {};
 }
 
@@ -148,9 +157,9 @@ Outcome<void> TransactionCore::abort() {
   if (state_ == State::failed) return error_;
   const bool over = state_ == State::ready && unheard_end_ == false;
   if (state_ == State::aborting || over) return {};
-  if (state_ == State::committing)
+  if (state_ == State::committing && end_asked_)
     return out_of_turn("abort", "a commit is under way and may have come true; repeat the commit");
-  if (state_ != State::open && state_ != State::must_abort)
+  if (state_ != State::open && state_ != State::committing && state_ != State::must_abort)
     return out_of_turn("abort", "there is no transaction that is open");
   state_ = State::aborting;
   drop_wishes();
@@ -221,12 +230,32 @@ std::optional<TransactionCore::Question> TransactionCore::next(const Batches& ba
   }
   if (state_ == State::open || batches.left) return std::nullopt;
   const bool commit = state_ == State::committing;
-  if (started_) return End{commit};
+  if (started_) {
+    end_asked_ = true;
+    return End{commit};
+  }
   finish(commit);
   return std::nullopt;
 }
 
-bool TransactionCore::answered(const Question& question, const Outcome<Answer>& answer) {
+/// The meaning of `code` as things are: with a topic that stays unknown, patience ends; and an
+/// addition that was wanted no more need not wait for its topic.
+TransactionCore::Meaning TransactionCore::meaning_now(const Question& question, ErrorCode code,
+                                                      Instant now) {
+  const auto means = meaning(question, code);
+  if (code != ErrorCode::unknown_topic_or_partition || means != Meaning::ask_again) {
+    unknown_since_.reset();
+    return means;
+  }
+  if (!unknown_since_) unknown_since_ = now;
+  const bool over = state_ == State::aborting || *unknown_since_ + topic_patience_ <= now;
+  if (!over) return means;
+  unknown_since_.reset();
+  return Meaning::abort;
+}
+
+bool TransactionCore::answered(const Question& question, const Outcome<Answer>& answer,
+                               Instant now) {
   if (state_ == State::failed) return false;
   auto code = ErrorCode::none;
   ClientError why;
@@ -241,14 +270,16 @@ bool TransactionCore::answered(const Question& question, const Outcome<Answer>& 
       return false;
     }
     if (code == ErrorCode::none) {
-      const bool adds = std::holds_alternative<AddPartitions>(question) ||
-                        std::holds_alternative<AddOffsets>(question);
-      if (adds) unsettled_ = question;
+      if (is_addition(question)) unsettled_ = question;
       return true;
     }
   }
-  const auto means = meaning(question, code);
-  if (means == Meaning::ask_again) return true;
+  const auto means = meaning_now(question, code, now);
+  if (means == Meaning::ask_again) {
+    // It may be the second attempt of the shell that has this code, and the first was done unheard.
+    if (is_addition(question)) unsettled_ = question;
+    return true;
+  }
   if (unsettled_ == question) unsettled_.reset();
   if (means == Meaning::fine) {
     fine(question, *answer);
@@ -298,7 +329,9 @@ void TransactionCore::fine(const Question& question, const Answer& answer) {
 void TransactionCore::finish(bool commit) {
   state_ = State::ready;
   unheard_end_ = commit;
+  last_end_ = commit;
   started_ = false;
+  end_asked_ = false;
   partitions_.clear();
   groups_.clear();
   drop_wishes();
@@ -307,6 +340,7 @@ void TransactionCore::finish(bool commit) {
 void TransactionCore::drop_wishes() {
   wanted_.clear();
   offsets_.clear();
+  unknown_since_.reset();
 }
 
 void TransactionCore::must_abort(const ClientError& cause) {

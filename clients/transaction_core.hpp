@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "clients/errc.hpp"
 #include "clients/producer.hpp"
+#include "protocol/base/clock.hpp"
 #include "protocol/base/types.hpp"
 #include "protocol/error_code.hpp"
 
@@ -27,8 +29,11 @@ namespace millrace::clients {
 ///
 /// One question is asked at a time. The shell asks what `next` says and reports to `answered`; a
 /// question that is to be repeated is simply given by `next` again. A question of version 1 that
-/// adds to the transaction and whose answer was lost is repeated until it is answered, also while
-/// aborting: else nobody would know whether there is a transaction to end.
+/// adds to the transaction and may have been heard without our hearing so is repeated until that is
+/// settled, also while aborting: else nobody would know whether there is a transaction to end.
+///
+/// A topic that was just created is not known everywhere at once; one that is unknown for longer
+/// than the given patience is taken for deleted, and the transaction must be aborted.
 ///
 /// An abort in version 1 leaves the epoch, so late batches could slip into the next transaction: if
 /// the fate of any batch is unclear, the abort ends with a new epoch (KIP-360). In version 2 every
@@ -80,12 +85,13 @@ class TransactionCore {
   [[nodiscard]] static protocol::ErrorCode decisive(const Question& question,
                                                     const std::vector<protocol::ErrorCode>& codes);
 
-  explicit TransactionCore(std::string transactional_id)
-      : transactional_id_{std::move(transactional_id)} {}
+  TransactionCore(std::string transactional_id, std::chrono::milliseconds topic_patience)
+      : transactional_id_{std::move(transactional_id)}, topic_patience_{topic_patience} {}
 
   // The application's wishes; refused when out of turn, and then nothing has changed. `init`,
-  // `commit` and `abort` may be repeated while they are under way; a commit or abort that came to
-  // its end unheard may be repeated once more.
+  // `commit` and `abort` may be repeated while they are under way; what came to its end unheard may
+  // be repeated once more, `init` until the first transaction. A commit may be followed by `abort`
+  // until `EndTxn` is asked.
 
   Outcome<void> init();
   Outcome<void> begin(TransactionVersion version);
@@ -114,7 +120,7 @@ class TransactionCore {
   /// What to ask now. Ends a transaction that nothing was added to without asking.
   [[nodiscard]] std::optional<Question> next(const Batches& batches);
   /// True: to be asked again after a while.
-  bool answered(const Question& question, const Outcome<Answer>& answer);
+  bool answered(const Question& question, const Outcome<Answer>& answer, Instant now);
 
   [[nodiscard]] State state() const { return state_; }
   [[nodiscard]] TransactionVersion version() const { return version_; }
@@ -124,6 +130,10 @@ class TransactionCore {
   }
   /// Why nothing but an abort helps, or nothing at all; in `must_abort` and `failed`.
   [[nodiscard]] const ClientError& error() const { return error_; }
+  /// How the last transaction ended; nothing while one is under way, or before the first.
+  [[nodiscard]] std::optional<bool> ended_with_commit() const {
+    return state_ == State::ready ? last_end_ : std::nullopt;
+  }
   /// The end that `commit` or `abort` wanted has been heard of.
   void heard_end() { unheard_end_.reset(); }
 
@@ -134,6 +144,8 @@ class TransactionCore {
   };
   [[nodiscard]] ClientError out_of_turn(std::string_view wish, std::string_view first) const;
   [[nodiscard]] std::optional<Question> next_addition() const;
+  [[nodiscard]] Meaning meaning_now(const Question& question, protocol::ErrorCode code,
+                                    Instant now);
   void fine(const Question& question, const Answer& answer);
   void finish(bool commit);
   void must_abort(const ClientError& cause);
@@ -141,19 +153,24 @@ class TransactionCore {
   void drop_wishes();
 
   std::string transactional_id_;
+  std::chrono::milliseconds topic_patience_;
   State state_ = State::fresh;
   TransactionVersion version_ = TransactionVersion::v2;
   std::optional<ProducerIdentity> identity_;
-  bool started_ = false;                 // the coordinator knows of the transaction, or may
-  bool bump_due_ = false;                // aborted; the next epoch is still to be had
-  std::optional<Question> unsettled_;    // version 1: an addition whose answer was lost
-  std::set<TopicPartition> partitions_;  // version 1: added
-  std::set<TopicPartition> wanted_;      // version 1: to be added
-  std::set<std::string> groups_;         // version 1: added
-  std::deque<Pending> offsets_;          // ascending numbers
+  bool started_ = false;                  // the coordinator knows of the transaction, or may
+  bool bump_due_ = false;                 // aborted; the next epoch is still to be had
+  bool end_asked_ = false;                // it may have come true
+  bool begun_ = false;                    // some transaction, ever
+  std::optional<Question> unsettled_;     // version 1: an addition that may have been done
+  std::optional<Instant> unknown_since_;  // a topic, in every answer since
+  std::set<TopicPartition> partitions_;   // version 1: added
+  std::set<TopicPartition> wanted_;       // version 1: to be added
+  std::set<std::string> groups_;          // version 1: added
+  std::deque<Pending> offsets_;           // ascending numbers
   std::uint64_t next_offsets_ = 1;
   bool unclear_ = false;             // as `next` was told last
   std::optional<bool> unheard_end_;  // committed, or aborted, and nobody was told
+  std::optional<bool> last_end_;     // the same, told or not
   ClientError error_;
 };
 

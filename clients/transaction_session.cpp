@@ -60,7 +60,7 @@ TransactionSession::TransactionSession(Client& client, const ProducerOptions& op
       options_{options},
       batches_{std::move(batches)},
       changed_{std::move(changed)},
-      core_{options.transactional_id},
+      core_{options.transactional_id, options.delivery_timeout},
       wakeup_{client.scheduler()} {}
 
 void TransactionSession::stop() {
@@ -89,7 +89,7 @@ net::Awaitable<void> TransactionSession::run() {
       continue;
     }
     const auto answer = co_await ask(*question);
-    if (core_.answered(*question, answer)) {
+    if (core_.answered(*question, answer, client_.now())) {
       backoff.failed(client_.now(), client_.rng());
     } else {
       backoff.succeeded();

@@ -19,6 +19,7 @@ constexpr ProducerIdentity kNextEpoch{ProducerId{9}, ProducerEpoch{1}};
 const ClientError kLost{.code = Errc::connection_lost, .message = "lost", .retriable = true};
 const PartitionOffsets kOffsets{{kFirst, Offset{5}}};
 const GroupMetadata kMember{.group = "g"};
+constexpr std::chrono::milliseconds kPatience{1'000};
 
 Core::Answer ok(std::optional<ProducerIdentity> identity = {}) {
   return {.code = ErrorCode::none, .identity = identity};
@@ -39,20 +40,21 @@ struct Bench {
     const auto next = core.next(batches);
     REQUIRE(next);
     REQUIRE(*next == question);
-    return core.answered(*next, answer);
+    return core.answered(*next, answer, now);
   }
   void expect_nothing() { CHECK_FALSE(core.next(batches)); }
 
   TransactionVersion version;
-  Core core{"id"};
+  Core core{"id", kPatience};
   Core::Batches batches;
+  Instant now;
 };
 
 }  // namespace
 
 TEST_CASE("transaction core: calls out of turn are refused and change nothing",
           "[clients][transactions]") {
-  Core core{"id"};
+  Core core{"id", kPatience};
   CHECK(core.begin(TransactionVersion::v2).error().code == Errc::out_of_turn);
   CHECK(core.commit().error().code == Errc::out_of_turn);
   CHECK(core.abort().error().code == Errc::out_of_turn);
@@ -62,7 +64,9 @@ TEST_CASE("transaction core: calls out of turn are refused and change nothing",
   CHECK(bench.core.init().error().code == Errc::out_of_turn);
   CHECK(bench.core.begin(TransactionVersion::v2).error().code == Errc::out_of_turn);
   CHECK(bench.core.check_send());
+  CHECK(bench.core.admits(kFirst));
   REQUIRE(bench.core.commit());
+  CHECK(bench.expect(Core::End{true}, kLost));
   CHECK(bench.core.abort().error().code == Errc::out_of_turn);  // it may have come true
   CHECK(bench.core.check_send().error().code == Errc::out_of_turn);
   CHECK_FALSE(bench.core.send_offsets(kMember, kOffsets));
@@ -197,6 +201,92 @@ TEST_CASE("transaction core: an addition whose answer was lost is settled before
     bench.expect_nothing();
   }
   CHECK(bench.core.state() == State::ready);
+}
+
+TEST_CASE("transaction core: an addition that is to be asked again may have been done all the same",
+          "[clients][transactions]") {
+  // A call tries more than once: the code that came last says nothing of the attempts before.
+  for (const auto code : {ErrorCode::concurrent_transactions, ErrorCode::not_coordinator}) {
+    Bench bench{TransactionVersion::v1};
+    const bool group = GENERATE(false, true);
+    Core::Question addition = Core::AddPartitions{{kFirst}};
+    if (group) {
+      REQUIRE(bench.core.send_offsets(kMember, kOffsets));
+      addition = Core::AddOffsets{"g"};
+    } else {
+      CHECK_FALSE(bench.core.admits(kFirst));
+    }
+    CHECK(bench.expect(addition, says(code)));
+    REQUIRE(bench.core.abort());
+    CHECK_FALSE(bench.expect(addition, ok()));
+    bench.expect(Core::End{false}, ok());
+    CHECK(bench.core.state() == State::ready);
+  }
+}
+
+TEST_CASE("transaction core: an abort does not wait for a topic that is not there",
+          "[clients][transactions]") {
+  Bench bench{TransactionVersion::v1};
+  CHECK_FALSE(bench.core.admits(kFirst));
+  const auto unknown = says(ErrorCode::unknown_topic_or_partition);
+  CHECK(bench.expect(Core::AddPartitions{{kFirst}}, unknown));
+  REQUIRE(bench.core.abort());
+  CHECK_FALSE(bench.expect(Core::AddPartitions{{kFirst}}, unknown));
+  bench.expect_nothing();
+  CHECK(bench.core.state() == State::ready);
+}
+
+TEST_CASE("transaction core: offsets of a topic that stays unknown spoil the transaction",
+          "[clients][transactions]") {
+  Bench bench;
+  REQUIRE(bench.core.send_offsets(kMember, kOffsets));
+  REQUIRE(bench.core.commit());
+  const Core::CommitOffsets offsets{kMember, kOffsets};
+  const auto unknown = says(ErrorCode::unknown_topic_or_partition);
+  CHECK(bench.expect(offsets, unknown));
+  bench.now += kPatience;
+  CHECK(bench.expect(offsets, says(ErrorCode::not_coordinator)));  // who knows, then
+  CHECK(bench.expect(offsets, unknown));
+  bench.now += kPatience - std::chrono::milliseconds{1};
+  CHECK(bench.expect(offsets, unknown));
+  bench.now += std::chrono::milliseconds{1};
+  CHECK_FALSE(bench.expect(offsets, unknown));
+  CHECK(bench.core.state() == State::must_abort);
+  CHECK(bench.core.error().broker_code == ErrorCode::unknown_topic_or_partition);
+  REQUIRE(bench.core.abort());
+  bench.expect(Core::End{false}, ok(kNextEpoch));
+  CHECK(bench.core.state() == State::ready);
+}
+
+TEST_CASE("transaction core: a commit may be given up until its end is asked for",
+          "[clients][transactions]") {
+  Bench bench;
+  REQUIRE(bench.core.send_offsets(kMember, kOffsets));
+  REQUIRE(bench.core.commit());
+  CHECK(bench.expect(Core::CommitOffsets{kMember, kOffsets}, kLost));
+  REQUIRE(bench.core.abort());
+  CHECK(bench.core.commit().error().code == Errc::out_of_turn);
+  bench.expect(Core::End{false}, ok(kNextEpoch));
+  CHECK(bench.core.ended_with_commit() == false);
+  // The one after that is another matter.
+  REQUIRE(bench.core.begin(bench.version));
+  CHECK_FALSE(bench.core.ended_with_commit());
+  CHECK(bench.core.admits(kFirst));
+  REQUIRE(bench.core.commit());
+  CHECK_FALSE(bench.expect(Core::End{true}, ok(kFirstEpoch)));
+  CHECK(bench.core.ended_with_commit() == true);
+}
+
+TEST_CASE("transaction core: what has been initialised unheard may be initialised once more",
+          "[clients][transactions]") {
+  Core core{"id", kPatience};
+  REQUIRE(core.init());
+  REQUIRE(core.next({}) == Core::Question{Core::Init{}});
+  CHECK_FALSE(core.answered(Core::Init{}, ok(kFirstEpoch), Instant{}));
+  CHECK(core.init());
+  CHECK(core.state() == State::ready);
+  REQUIRE(core.begin(TransactionVersion::v2));
+  CHECK(core.init().error().code == Errc::out_of_turn);
 }
 
 TEST_CASE("transaction core: a fenced producer is at its end", "[clients][transactions]") {
