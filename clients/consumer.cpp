@@ -20,6 +20,7 @@ struct Consumer::State {
         lane{with.make_lane()},
         wakeup{with.scheduler()},
         arrived{with.scheduler()},
+        committed{with.scheduler()},
         tasks{with.scheduler().executor()} {}
 
   Client& client;
@@ -32,7 +33,9 @@ struct Consumer::State {
   Wakeup wakeup;     // of the fetch loop
   WaitList arrived;  // `poll` waits for data and for news of the group
   bool asking_metadata = false;
-  bool committing = false;
+  bool committing = false;  // automatically
+  int commits_asked = 0;    // by the application, under way
+  WaitList committed;       // the automatic commit has come to its end
   Instant next_commit;
   bool stopped = false;
   net::TaskGroup tasks;
@@ -44,8 +47,11 @@ struct Consumer::State {
   void ask_metadata(std::vector<std::string> topics);
   void commit_if_due();
   net::Awaitable<void> auto_commit(PartitionOffsets offsets);
+  net::Awaitable<void> await_auto_commit(Instant deadline);
   net::Awaitable<std::optional<ClientError>> follow_group();
-  net::Awaitable<void> let_go(MemberSession::Revocation going, Instant deadline);
+  net::Awaitable<void> let_go(MemberSession::Revocation going,
+                              std::optional<Instant> until = std::nullopt);
+  net::Awaitable<Outcome<void>> commit(PartitionOffsets offsets, Instant deadline);
   template <class Taken>
   net::Awaitable<Outcome<Taken>> poll(Outcome<Taken> (State::*take)(), Instant deadline);
   Outcome<std::vector<ConsumedRecord>> take_records() {
@@ -130,7 +136,7 @@ net::Awaitable<void> Consumer::State::look_up(std::map<TopicPartition, StartPosi
 }
 
 void Consumer::State::commit_if_due() {
-  if (!options.auto_commit || committing || !session) return;
+  if (!options.auto_commit || committing || commits_asked > 0 || !session) return;
   const auto now = client.now();
   if (now < next_commit) return;
   next_commit = now + options.auto_commit_interval;
@@ -145,16 +151,35 @@ net::Awaitable<void> Consumer::State::auto_commit(PartitionOffsets offsets) {
   // The next one covers what this one could not.
   static_cast<void>(co_await session->commit(std::move(offsets), deadline));
   committing = false;
+  committed.notify();
 }
 
-/// Gives partitions back, or only says that they are gone.
-net::Awaitable<void> Consumer::State::let_go(MemberSession::Revocation going, Instant deadline) {
+/// Before another commit: one that is still being retried has older offsets and could come last.
+net::Awaitable<void> Consumer::State::await_auto_commit(Instant deadline) {
+  while (committing && client.now() < deadline) co_await committed.wait_until(deadline);
+}
+
+net::Awaitable<Outcome<void>> Consumer::State::commit(PartitionOffsets offsets, Instant deadline) {
+  ++commits_asked;
+  co_await await_auto_commit(deadline);
+  auto outcome = co_await session->commit(std::move(offsets), deadline);
+  --commits_asked;
+  co_return outcome;
+}
+
+/// Gives partitions back, or only says that they are gone. Offsets are given until `until`, or a
+/// commit interval.
+net::Awaitable<void> Consumer::State::let_go(MemberSession::Revocation going,
+                                             std::optional<Instant> until) {
   if (going.partitions.empty()) co_return;
+  const auto patience = client.now() + options.auto_commit_interval;
+  if (!going.lost) co_await await_auto_commit(until.value_or(patience));
   if (!going.lost && options.auto_commit) {
     auto offsets = core.positions();
     std::erase_if(offsets, [&](const auto& each) {
       return std::ranges::find(going.partitions, each.first) == going.partitions.end();
     });
+    const auto deadline = until.value_or(client.now() + options.auto_commit_interval);
     // Should it fail, whoever gets the partitions reads some records again.
     static_cast<void>(co_await session->commit(std::move(offsets), deadline));
   }
@@ -167,7 +192,7 @@ net::Awaitable<void> Consumer::State::let_go(MemberSession::Revocation going, In
 net::Awaitable<std::optional<ClientError>> Consumer::State::follow_group() {
   if (auto error = session->take_error()) co_return error;
   while (auto going = session->revocation(core.assignment())) {
-    co_await let_go(std::move(*going), client.now() + options.auto_commit_interval);
+    co_await let_go(std::move(*going));
     session->let_go();
   }
   auto assignment = session->take_assignment();
@@ -312,7 +337,7 @@ net::Awaitable<Outcome<void>> Consumer::commit(Instant deadline) {
 
 net::Awaitable<Outcome<void>> Consumer::commit(PartitionOffsets offsets, Instant deadline) {
   State& s = *state_;
-  if (s.session) co_return co_await s.session->commit(std::move(offsets), deadline);
+  if (s.session) co_return co_await s.commit(std::move(offsets), deadline);
   if (s.group.empty()) {
     co_return ClientError{.code = Errc::not_subscribed,
                           .message = "there is no group to commit for; name one with set_group"};

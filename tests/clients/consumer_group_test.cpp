@@ -164,6 +164,43 @@ TEST_CASE("consumer protocol: commits carry the member epoch, and follow it",
   bench.run(bench.client->stop());
 }
 
+TEST_CASE("consumer protocol: an automatic commit that is retried never overtakes a later one",
+          "[clients][consumer][group]") {
+  enum class By { revocation, stop, application };
+  for (const auto by : {By::revocation, By::stop, By::application}) {
+    INFO(static_cast<int>(by));
+    GroupBench bench{{0}};
+    Consumer consumer{*bench.client, bench.options()};
+    REQUIRE(consumer.subscribe({"t"}, "g"));
+    bench.poll_for(consumer, 3s);
+    REQUIRE(bench.values.size() == 2);
+    // A failover, long enough for pauses between attempts that a later commit would fit into.
+    auto& errors = bench.cluster.errors[ApiKey::offset_commit];
+    errors.assign(6, ErrorCode::coordinator_not_available);
+    for (int i = 0; i < 1000 && !errors.empty(); ++i) {
+      bench.run(poll_values(consumer, bench.in(10ms), 100, bench.values));
+    }
+    REQUIRE(errors.empty());
+    bench.cluster.append(kFirst, batch({"more"}));
+    bench.run(poll_values(consumer, bench.in(300ms), 3, bench.values));
+    REQUIRE(bench.values.size() == 3);
+    if (by == By::application) {
+      REQUIRE(bench.run(consumer.commit(bench.in(5s))));
+    } else if (by == By::revocation) {
+      bench.group.assign({});
+      bench.poll_for(consumer, 3s);
+      CHECK(bench.story == Story{"+0", "-0"});
+    } else {
+      bench.run(consumer.stop(bench.in(5s)));
+    }
+    CHECK(bench.cluster.committed[kFirst] == 3);
+    bench.world.run_for(5s);
+    CHECK(bench.cluster.committed[kFirst] == 3);
+    if (by != By::stop) bench.run(consumer.stop(bench.in(5s)));
+    bench.run(bench.client->stop());
+  }
+}
+
 TEST_CASE("consumer protocol: a fenced member loses everything and joins again",
           "[clients][consumer][group]") {
   for (const auto code : {ErrorCode::fenced_member_epoch, ErrorCode::unknown_member_id}) {
