@@ -54,7 +54,8 @@ struct Client::State {
   MetadataCache metadata;
   std::map<std::pair<net::Endpoint, Lane>, std::unique_ptr<Slot>> slots;  // only ever grows
   std::map<std::pair<CoordinatorType, std::string>, BrokerId> coordinators;
-  std::size_t rotation = 0;  // where `run_any` starts looking
+  std::optional<ApiVersionTable> features;  // the newest that any broker has told
+  std::size_t rotation = 0;                 // where `run_any` starts looking
 
   std::set<std::string> topics_used;
   bool all_topics_wanted = false;
@@ -138,6 +139,8 @@ net::Awaitable<Outcome<ConnectionPtr>> Client::State::connect(net::Endpoint at, 
   to.backoff.succeeded();
   to.last_error.reset();
   to.connection = *connection;
+  const auto& table = to.connection->versions();
+  if (!features || table.features_epoch() >= features->features_epoch()) features = table;
   co_return to.connection;
 }
 
@@ -461,12 +464,7 @@ net::Awaitable<Outcome<void>> Client::await_topic(std::string topic, Instant dea
 }
 
 std::int16_t Client::feature_level(std::string_view name) const {
-  const ApiVersionTable* newest = nullptr;
-  for (const auto& [at, slot] : state_->slots) {
-    if (!slot->connection) continue;
-    const auto& table = slot->connection->versions();
-    if (!newest || table.features_epoch() > newest->features_epoch()) newest = &table;
-  }
+  const auto& newest = state_->features;
   return newest ? newest->feature_level(name) : std::int16_t{0};
 }
 

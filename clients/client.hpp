@@ -177,8 +177,8 @@ class Client {
   net::Awaitable<Outcome<void>> await_topic(std::string topic, Instant deadline,
                                             bool wait_for_creation = true);
 
-  /// The level of a feature of the cluster (KIP-584), by the newest that a broker we are connected
-  /// to has told; 0 when it is off or not known.
+  /// The level of a feature of the cluster (KIP-584), by the newest that any broker has told,
+  /// whether we are still connected to it or not; 0 when it is off, or before the first connection.
   [[nodiscard]] std::int16_t feature_level(std::string_view name) const;
 
   [[nodiscard]] net::Scheduler& scheduler();

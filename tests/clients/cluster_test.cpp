@@ -44,6 +44,18 @@ TEST_CASE("client: a call survives connections that die under it", "[clients][ne
   bench.run(bench.client->stop());
 }
 
+TEST_CASE("client: the features of the cluster stay known while no broker can be reached",
+          "[clients][net]") {
+  Bench bench;
+  CHECK(bench.client->feature_level("transaction.version") == 0);
+  REQUIRE(bench.run(Admin{*bench.client}.list_topics(bench.in(5s))));
+  CHECK(bench.client->feature_level("transaction.version") == 2);
+  for (const auto* name : {"broker1", "broker2"}) bench.world.find_host(name)->crash();
+  CHECK_FALSE(bench.run(Admin{*bench.client}.list_topics(bench.in(5s))));
+  CHECK(bench.client->feature_level("transaction.version") == 2);
+  bench.run(bench.client->stop());
+}
+
 TEST_CASE("producer: records arrive in order, with their offsets", "[clients][producer]") {
   Bench bench;
   Producer producer{*bench.client, {}};
