@@ -16,7 +16,7 @@ struct Consumer::State {
   State(Client& with, ConsumerOptions options_)
       : client{with},
         options{std::move(options_)},
-        core{options},
+        core{options, with.options().metadata_age_max},
         lane{with.make_lane()},
         wakeup{with.scheduler()},
         arrived{with.scheduler()},
@@ -81,12 +81,15 @@ net::Awaitable<void> Consumer::State::fetch_loop() {
     if (info == nullptr || !info->leader) return std::nullopt;
     return FetchCore::Leader{*info->leader, info->leader_epoch};
   };
+  const FetchCore::Knows knows = [this](BrokerId broker) {
+    return client.metadata().brokers().contains(broker);
+  };
   constexpr auto kLeaderWait = std::chrono::milliseconds{100};
   while (!stopped) {
     const auto now = client.now();
     auto due = core.lookups_due(now);
     if (!due.empty()) tasks.spawn(look_up(std::move(due)));
-    for (auto& planned : core.plan(leader_of, now)) tasks.spawn(fetch(std::move(planned)));
+    for (auto& planned : core.plan(leader_of, knows, now)) tasks.spawn(fetch(std::move(planned)));
     auto until = core.next_event(now).value_or(now + std::chrono::hours{1});
     const auto refreshed_at = client.metadata().refreshed_at();
     const auto age_max = client.options().metadata_age_max;

@@ -128,21 +128,34 @@ bool FetchCore::wants_fetch(const Partition& partition) const {
          partition.buffered_bytes < options_.prefetch_bytes_per_partition;
 }
 
-std::vector<FetchCore::Fetch> FetchCore::plan(const LeaderOf& leader_of, Instant now) {
+std::optional<BrokerId> FetchCore::reader_of(Partition& partition, const Leader& leader,
+                                             const Knows& knows, Instant now) {
+  if (partition.replica && partition.replica->until <= now) partition.replica.reset();
+  if (!partition.replica) return leader.broker;
+  if (knows(partition.replica->broker)) return partition.replica->broker;
+  // The leader would name it again at once; by then it should be known.
+  partition.replica.reset();
+  backoff(partition, now);
+  return std::nullopt;
+}
+
+std::vector<FetchCore::Fetch> FetchCore::plan(const LeaderOf& leader_of, const Knows& knows,
+                                              Instant now) {
   leaderless_topics_.clear();
   std::map<BrokerId, Fetch> fetches;
   std::optional<TopicPartition> first;
   for (auto* const entry : in_turn(partitions_, fetched_last_)) {
-    const auto& [at, partition] = *entry;
+    auto& [at, partition] = *entry;
     if (!wants_fetch(partition) || partition.not_before > now) continue;
     const auto leader = leader_of(at);
-    if (!leader) {
+    const auto reader = leader ? reader_of(partition, *leader, knows, now) : std::nullopt;
+    if (!reader) {
       leaderless_topics_.insert(at.topic);
       continue;
     }
-    if (fetching_.contains(leader->broker)) continue;
-    auto& fetch = fetches[leader->broker];
-    fetch.broker = leader->broker;
+    if (fetching_.contains(*reader)) continue;
+    auto& fetch = fetches[*reader];
+    fetch.broker = *reader;
     fetch.items.push_back({.partition = at,
                            .offset = partition.fetch_from,
                            .generation = partition.generation,
@@ -201,16 +214,24 @@ void FetchCore::out_of_range(Partition& partition) {
   partition.generation = next_generation_++;
 }
 
-bool FetchCore::take_answer(Partition& partition, const Item& item,
+bool FetchCore::take_answer(Partition& partition, const Item& item, BrokerId from,
                             const FetchResponse::FetchableTopicResponse::PartitionData& data,
                             Instant now) {
   const bool committed_only = options_.isolation == Isolation::read_committed;
   const auto end = committed_only ? data.last_stable_offset : data.high_watermark;
+  if (data.error_code != ErrorCode::none && partition.replica) {
+    // Whatever a replica says, the leader decides: it may lag, or be none any more.
+    const bool by_replica = partition.replica->broker == from;
+    partition.replica.reset();
+    if (by_replica) {
+      backoff(partition, now);
+      return true;
+    }
+  }
   switch (data.error_code) {
     case ErrorCode::none:
       break;
     case ErrorCode::offset_out_of_range:
-      // Answers of replicas that lag may be told apart by asking again once metadata is fresh.
       out_of_range(partition);
       return true;
     default:
@@ -225,6 +246,8 @@ bool FetchCore::take_answer(Partition& partition, const Item& item,
       return false;
   }
   if (end >= 0) partition.known_end = Offset{end};
+  const BrokerId named{data.preferred_read_replica};
+  if (named.value >= 0 && named != from) partition.replica = {named, now + replica_age_max_};
   auto decoded = decode_partition(
       partition.source, data, item.offset,
       {.isolation = options_.isolation, .decompressed_bytes_max = options_.decompressed_bytes_max});
@@ -250,7 +273,9 @@ bool FetchCore::answered(const Fetch& fetch, const FetchResponse& response, Inst
   if (response.error_code != ErrorCode::none) {
     for (const auto& item : fetch.items) {
       const auto found = partitions_.find(item.partition);
-      if (found != partitions_.end()) backoff(found->second, now);
+      if (found == partitions_.end()) continue;
+      found->second.replica.reset();
+      backoff(found->second, now);
     }
     return true;
   }
@@ -261,7 +286,7 @@ bool FetchCore::answered(const Fetch& fetch, const FetchResponse& response, Inst
       const auto found = partitions_.find(at);
       if (item == items.end() || found == partitions_.end()) continue;
       if (found->second.generation != item->second->generation) continue;  // moved meanwhile
-      const bool asks = take_answer(found->second, *item->second, data, now);
+      const bool asks = take_answer(found->second, *item->second, fetch.broker, data, now);
       metadata = metadata || asks;
     }
   }
@@ -272,7 +297,9 @@ void FetchCore::lost(const Fetch& fetch, Instant now) {
   fetching_.erase(fetch.broker);
   for (const auto& item : fetch.items) {
     const auto found = partitions_.find(item.partition);
-    if (found != partitions_.end()) backoff(found->second, now);
+    if (found == partitions_.end()) continue;
+    found->second.replica.reset();
+    backoff(found->second, now);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -20,9 +21,14 @@ namespace millrace::clients {
 /// The positions of a consumer and what was fetched ahead for them. A core: says what to look up
 /// and fetch, takes the answers in, and hands out records in order. At most one fetch per broker
 /// is under way. `options` outlives it.
+///
+/// A leader may name a replica nearer to the consumer's rack to read from (KIP-392). It is asked
+/// instead, until it refuses, or is gone, or `replica_age_max` after it was named: the leader then
+/// has the next word.
 class FetchCore {
  public:
-  explicit FetchCore(const ConsumerOptions& options) : options_{options} {}
+  FetchCore(const ConsumerOptions& options, std::chrono::milliseconds replica_age_max)
+      : options_{options}, replica_age_max_{replica_age_max} {}
 
   /// Replaces the assignment; partitions that stay keep neither position nor data.
   void assign(std::vector<Assignment> partitions);
@@ -53,9 +59,10 @@ class FetchCore {
     std::optional<LeaderEpoch> epoch;
   };
   using LeaderOf = std::function<std::optional<Leader>(const TopicPartition&)>;
-  /// Fetches to start now.
-  [[nodiscard]] std::vector<Fetch> plan(const LeaderOf& leader_of, Instant now);
-  /// Partitions that the last `plan` left out for want of a leader.
+  using Knows = std::function<bool(BrokerId)>;
+  /// Fetches to start now. `knows` tells whether a broker can be reached at all.
+  [[nodiscard]] std::vector<Fetch> plan(const LeaderOf& leader_of, const Knows& knows, Instant now);
+  /// Topics with partitions that the last `plan` left out because whom to ask is not known.
   [[nodiscard]] const std::set<std::string>& leaderless_topics() const {
     return leaderless_topics_;
   }
@@ -93,19 +100,28 @@ class FetchCore {
     bool halted = false;               // after an error, until a seek
     bool paused = false;
     Instant not_before;
+    struct Replica {
+      BrokerId broker;
+      Instant until;
+    };
+    std::optional<Replica> replica;  // to read from, as the leader said
   };
 
   void move_to(Partition& partition, StartPosition to);
   void out_of_range(Partition& partition);
   void backoff(Partition& partition, Instant now);
   [[nodiscard]] bool wants_fetch(const Partition& partition) const;
-  bool take_answer(Partition& partition, const Item& item,
+  /// Whom to ask for it; nothing when metadata has to be asked first.
+  [[nodiscard]] std::optional<BrokerId> reader_of(Partition& partition, const Leader& leader,
+                                                  const Knows& knows, Instant now);
+  bool take_answer(Partition& partition, const Item& item, BrokerId from,
                    const protocol::FetchResponse::FetchableTopicResponse::PartitionData& data,
                    Instant now);
   void drop_front(Partition& partition);
   std::optional<ClientError> take_error(Partition& partition);
 
   const ConsumerOptions& options_;
+  std::chrono::milliseconds replica_age_max_;
   std::map<TopicPartition, Partition> partitions_;
   std::set<BrokerId> fetching_;
   std::set<std::string> leaderless_topics_;

@@ -182,6 +182,27 @@ TEST_CASE("consumer: reads from the start, follows a moved leader, and keeps its
   bench.run(bench.client->stop());
 }
 
+TEST_CASE("consumer: with a rack, what the near replica has is read there, else from the leader",
+          "[clients][consumer]") {
+  Bench bench;
+  bench.cluster.append(kFirst, batch({"a", "b"}));
+  bench.cluster.logs[kFirst].near = BrokerId{2};
+  Consumer consumer{*bench.client, {.rack = "here"}};
+  REQUIRE(consumer.assign({{kFirst, Offset{0}}}));
+  Values values;
+  bench.run(poll_values(consumer, bench.in(5s), 2, values));
+  CHECK(values == Values{"a", "b"});
+  bench.world.run_for(5s);
+  CHECK(bench.cluster.asked[ApiKey::fetch] < 20);  // no more than waits take
+  bench.cluster.errors[ApiKey::fetch] = {ErrorCode::offset_out_of_range};
+  bench.cluster.logs[kFirst].near.reset();
+  bench.cluster.append(kFirst, batch({"c"}));
+  bench.run(poll_values(consumer, bench.in(5s), 3, values));
+  CHECK(values == Values{"a", "b", "c"});
+  bench.run(consumer.stop(bench.in(5s)));
+  bench.run(bench.client->stop());
+}
+
 TEST_CASE("consumer: starts at an offset, the end, or where it is sent", "[clients][consumer]") {
   Bench bench;
   bench.cluster.append(kFirst, batch({"a", "b", "c"}));

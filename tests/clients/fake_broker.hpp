@@ -47,6 +47,7 @@ inline TopicId topic_id_of(const std::string& name) {
 struct FakeCluster {
   struct Log {
     BrokerId leader{1};
+    std::optional<BrokerId> near;  // the replica that consumers with a rack are sent to
     std::int32_t epoch = 0;
     std::vector<std::byte> bytes;
     std::int64_t end = 0;
@@ -163,7 +164,8 @@ class FakeBroker {
       for (const auto& topic : request->topics) {
         for (const auto& partition : topic.partitions) {
           const auto found = cluster_.logs.find({topic.topic, PartitionIndex{partition.partition}});
-          if (found == cluster_.logs.end() || found->second.leader != id_) co_return;
+          if (found == cluster_.logs.end()) co_return;
+          if (reader(found->second, request->rack_id) != id_) co_return;
           if (found->second.end != partition.fetch_offset) co_return;
         }
       }
@@ -178,6 +180,10 @@ class FakeBroker {
     if (!request) return std::nullopt;
     return protocol::encode_response(header.correlation_id, header.api_version,
                                      handle(*request, header.api_version));
+  }
+
+  static BrokerId reader(const FakeCluster::Log& log, const std::string& rack) {
+    return rack.empty() ? log.leader : log.near.value_or(log.leader);
   }
 
   std::optional<protocol::EncodedMessage> handle(const protocol::RequestHeader& header,
@@ -316,8 +322,11 @@ inline protocol::FetchResponse FakeBroker::fetch(const protocol::FetchRequest& r
       answer.error_code = cluster_.next_error(protocol::ApiKey::fetch);
       if (answer.error_code != ErrorCode::none) continue;
       auto& log = cluster_.logs.at({topic.topic, PartitionIndex{part.partition}});
-      if (log.leader != id_) {
+      const auto to_ask = reader(log, request.rack_id);
+      if (log.leader != id_ && to_ask != id_) {
         answer.error_code = ErrorCode::not_leader_or_follower;
+      } else if (to_ask != id_) {
+        answer.preferred_read_replica = to_ask.value;
       } else if (part.fetch_offset > log.end) {
         answer.error_code = ErrorCode::offset_out_of_range;
       } else {

@@ -16,11 +16,30 @@ const TopicPartition kPartition{"t", PartitionIndex{0}};
 
 struct Bench {
   ConsumerOptions options;
-  FetchCore core{options};
+  FetchCore core{options, 60s};
+  BrokerId replica{2};  // known besides the leader
 
   std::vector<FetchCore::Fetch> plan(Instant now = Instant{1s}) {
     return core.plan(
-        [](const TopicPartition&) { return FetchCore::Leader{BrokerId{1}, LeaderEpoch{0}}; }, now);
+        [](const TopicPartition&) { return FetchCore::Leader{BrokerId{1}, LeaderEpoch{0}}; },
+        [this](BrokerId broker) { return broker == replica; }, now);
+  }
+  /// The one broker that is asked now.
+  BrokerId asked(Instant now = Instant{1s}) {
+    fetches = plan(now);
+    REQUIRE(fetches.size() == 1);
+    return fetches[0].broker;
+  }
+  bool answered(const protocol::FetchResponse& response, Instant now = Instant{1s}) {
+    return core.answered(fetches[0], response, now);
+  }
+  /// The leader has another replica read from, and gives nothing itself.
+  static protocol::FetchResponse names(std::int32_t replica) {
+    protocol::FetchResponse response;
+    auto& topic = response.responses.emplace_back();
+    topic.topic = "t";
+    topic.partitions.emplace_back().preferred_read_replica = replica;
+    return response;
   }
   /// An answer with one record `value` at `offset`, or with an error.
   static protocol::FetchResponse answer(std::int64_t offset, std::string_view value,
@@ -44,6 +63,8 @@ struct Bench {
     for (const auto& record : *records) values.emplace_back(*record.value_text());
     return values;
   }
+
+  std::vector<FetchCore::Fetch> fetches;
 };
 
 using Values = std::vector<std::string>;
@@ -105,4 +126,53 @@ TEST_CASE("fetch core: an error worth a retry waits, and asks for metadata",
   const auto next = bench.core.next_event(Instant{1s});
   REQUIRE(next);
   CHECK(bench.plan(*next).size() == 1);
+}
+
+TEST_CASE("fetch core: the replica that the leader names is read until it refuses",
+          "[clients][consumer]") {
+  for (const auto code : {ErrorCode::offset_out_of_range, ErrorCode::not_leader_or_follower,
+                          ErrorCode::unknown_topic_or_partition}) {
+    Bench bench;
+    bench.core.assign({{kPartition, Offset{0}}});
+    CHECK(bench.asked() == BrokerId{1});
+    CHECK_FALSE(bench.answered(Bench::names(2)));
+    CHECK(bench.asked() == BrokerId{2});
+    bench.answered(Bench::answer(0, "a"));
+    CHECK(bench.take() == Values{"a"});
+    CHECK(bench.asked() == BrokerId{2});
+    CHECK(bench.answered(Bench::answer(1, "", code)));
+    CHECK(bench.plan().empty());                         // not at once
+    CHECK(bench.core.lookups_due(Instant{2s}).empty());  // it only lags, perhaps
+    CHECK(bench.core.position(kPartition) == Offset{1});
+    CHECK(bench.asked(Instant{2s}) == BrokerId{1});
+    bench.answered(Bench::answer(1, "b"), Instant{2s});
+    CHECK(bench.take() == Values{"b"});
+  }
+}
+
+TEST_CASE("fetch core: the replica that the leader names is left when it is gone or long ago",
+          "[clients][consumer]") {
+  Bench bench;
+  bench.core.assign({{kPartition, Offset{0}}});
+  CHECK(bench.asked() == BrokerId{1});
+  bench.answered(Bench::names(2));
+  SECTION("the connection breaks") {
+    CHECK(bench.asked() == BrokerId{2});
+    bench.core.lost(bench.fetches[0], Instant{1s});
+    CHECK(bench.asked(Instant{2s}) == BrokerId{1});
+  }
+  SECTION("it is not known") {
+    bench.replica = BrokerId{3};
+    CHECK(bench.plan().empty());
+    CHECK(bench.core.leaderless_topics() == std::set<std::string>{"t"});
+    CHECK(bench.plan().empty());  // nor the leader asked without a pause
+    CHECK(bench.asked(Instant{2s}) == BrokerId{1});
+    bench.answered(Bench::names(3), Instant{2s});
+    CHECK(bench.asked(Instant{2s}) == BrokerId{3});
+  }
+  SECTION("it was long ago") {
+    CHECK(bench.asked(Instant{60s}) == BrokerId{2});
+    bench.answered(Bench::answer(0, "a"), Instant{60s});
+    CHECK(bench.asked(Instant{61s}) == BrokerId{1});
+  }
 }
