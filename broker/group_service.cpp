@@ -115,9 +115,22 @@ bool GroupService::loading() const {
   return std::ranges::any_of(entries_, [](const auto& item) { return !item.second->loaded; });
 }
 
+void GroupService::adopt(const replication::MetadataImage& image) {
+  if (image.all_group_configs() == group_configs_) return;
+  group_configs_ = image.all_group_configs();
+  own_times_.clear();
+  for (const auto& [group, overrides] : *group_configs_) {
+    own_times_.emplace(group, group_times(shard_.node().config, overrides));
+  }
+  for (const auto& [index, entry] : entries_) {
+    entry->core.set_times(shard_.node().settings.groups.consumer.times, own_times_);
+  }
+}
+
 void GroupService::opened(const std::shared_ptr<Partition>& partition) {
   if (partition->name().topic != replication::kOffsetsTopic) return;
   auto entry = std::make_shared<Entry>(partition, shard_.node().settings.groups);
+  entry->core.set_times(shard_.node().settings.groups.consumer.times, own_times_);
   entries_[partition->name().partition] = entry;
   shard_.tasks().spawn(load(std::move(entry)));
 }

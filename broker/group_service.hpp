@@ -54,6 +54,8 @@ class GroupService {
   [[nodiscard]] std::vector<const GroupCoordinator*> all() const;
   [[nodiscard]] bool loading() const;
 
+  /// Groups may have settings of their own in it.
+  void adopt(const replication::MetadataImage& image);
   /// A partition of this shard was opened, or is about to go away.
   void opened(const std::shared_ptr<Partition>& partition);
   void retire(const Partition& partition);
@@ -86,6 +88,8 @@ class GroupService {
 
   Shard& shard_;
   std::unordered_map<PartitionIndex, EntryPtr> entries_;
+  std::shared_ptr<const replication::MetadataImage::GroupConfigs> group_configs_;
+  GroupCoordinator::OwnTimes own_times_;
 };
 
 }  // namespace millrace::broker

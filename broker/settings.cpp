@@ -5,6 +5,7 @@
 
 #include "config/catalogue.hpp"
 #include "config/describe.hpp"
+#include "config/group_config.hpp"
 #include "config/topic_config.hpp"
 
 namespace millrace::broker {
@@ -72,9 +73,9 @@ GroupSettings group_settings(const config::BrokerConfig& config) {
   ConsumerGroupSettings& consumer = groups.consumer;
   const auto& protocols = config.get_list("group.coordinator.rebalance.protocols");
   consumer.offered = std::ranges::find(protocols, "consumer") != protocols.end();
-  consumer.heartbeat_interval = ms(config, "group.consumer.heartbeat.interval.ms");
-  consumer.session_timeout = ms(config, "group.consumer.session.timeout.ms");
-  consumer.assignment_interval = ms(config, "group.consumer.assignment.interval.ms");
+  consumer.times.heartbeat_interval = ms(config, "group.consumer.heartbeat.interval.ms");
+  consumer.times.session_timeout = ms(config, "group.consumer.session.timeout.ms");
+  consumer.times.assignment_interval = ms(config, "group.consumer.assignment.interval.ms");
   consumer.members_max = static_cast<std::size_t>(config.get_int("group.consumer.max.size"));
   consumer.assignors = config.get_list("group.consumer.assignors");
   const std::string policy = config.get_string("group.consumer.migration.policy");
@@ -191,6 +192,14 @@ PartitionSettings partition_settings(const config::BrokerConfig& config,
   return settings;
 }
 
+ConsumerGroupTimes group_times(const config::BrokerConfig& config,
+                               const replication::ConfigOverrides& overrides) {
+  const auto times = config::GroupConfig::of(overrides, config);
+  return {.heartbeat_interval = times.heartbeat_interval,
+          .session_timeout = times.session_timeout,
+          .assignment_interval = times.assignment_interval};
+}
+
 std::uint64_t tail_cache_share(const BrokerSettings& settings, std::size_t partitions) {
   constexpr std::uint64_t kShareMax = std::uint64_t{4} << 20;  // more serves no reader at the tail
   const auto total =
@@ -208,6 +217,16 @@ std::optional<std::string> CatalogueRules::check_broker(std::string_view key,
   return "setting '" + std::string{key} +
          "' of a broker cannot be changed while it runs: set it in the file or by --set and "
          "restart";
+}
+
+std::optional<std::string> CatalogueRules::check_group(std::string_view key,
+                                                       std::string_view value) const {
+  return config::group_override_problem(key, value, config_);
+}
+
+std::optional<std::string> CatalogueRules::check_group_whole(
+    const replication::ConfigOverrides& overrides) const {
+  return config::group_overrides_problem(overrides, config_);
 }
 
 bool CatalogueRules::is_list(std::string_view key) const {

@@ -53,6 +53,10 @@ PartitionSettings partition_settings(const config::BrokerConfig& config,
                                      const replication::ConfigOverrides& overrides,
                                      std::uint64_t seed);
 
+/// What a group of the consumer protocol is run with: its own settings over the broker's.
+ConsumerGroupTimes group_times(const config::BrokerConfig& config,
+                               const replication::ConfigOverrides& overrides);
+
 /// Each partition's part of the memory for recently written batches, when there are `partitions`.
 std::uint64_t tail_cache_share(const BrokerSettings& settings, std::size_t partitions);
 
@@ -64,6 +68,10 @@ class CatalogueRules final : public replication::ConfigRules {
                                                        std::string_view value) const override;
   [[nodiscard]] std::optional<std::string> check_broker(std::string_view key,
                                                         std::string_view value) const override;
+  [[nodiscard]] std::optional<std::string> check_group(std::string_view key,
+                                                       std::string_view value) const override;
+  [[nodiscard]] std::optional<std::string> check_group_whole(
+      const replication::ConfigOverrides& overrides) const override;
   [[nodiscard]] bool is_list(std::string_view key) const override;
   [[nodiscard]] std::string effective(std::string_view key,
                                       const replication::ConfigOverrides& overrides) const override;

@@ -110,6 +110,7 @@ void Shard::adopt(replication::ImagePtr image, std::move_only_function<void()> d
   auto opening = std::make_shared<Opening>();
   opening->done = std::move(done);
   const auto before = std::exchange(image_, std::move(image));
+  groups_->adopt(*image_);
   retire_missing(*image_, opening);
   share_tail_cache();
   for (const auto& [name, topic] : before->topics()) {

@@ -225,6 +225,8 @@ std::ostream& operator<<(std::ostream& out, Source source) {
       return out << "cluster, dynamic";
     case Source::static_broker:
       return out << "broker";
+    case Source::dynamic_group:
+      return out << "group";
     case Source::default_value:
       return out << "default";
   }

@@ -24,6 +24,7 @@ enum class Source : std::int8_t {
   dynamic_default_broker = 3,
   static_broker = 4,  // file, environment or --set
   default_value = 5,
+  dynamic_group = 8,
 };
 
 std::ostream& operator<<(std::ostream& out, Source source);

@@ -85,12 +85,26 @@ const std::vector<Setting>& topic_settings() {
   return settings;
 }
 
+const std::vector<Setting>& group_settings() {
+  static const std::vector<Setting> settings = [] {
+    const auto rows = tables::group_overrides();
+    std::vector<Setting> all{rows.begin(), rows.end()};
+    for (Setting& setting : all) setting.scope = Scope::group;
+    return sorted(std::move(all));
+  }();
+  return settings;
+}
+
 const Setting* find_broker_setting(std::string_view name) {
   return find(broker_settings(), name);
 }
 
 const Setting* find_topic_setting(std::string_view name) {
   return find(topic_settings(), name);
+}
+
+const Setting* find_group_setting(std::string_view name) {
+  return find(group_settings(), name);
 }
 
 const RetiredSetting* find_retired_setting(Scope scope, std::string_view name) {
@@ -145,7 +159,10 @@ std::optional<std::string_view> nearest_name(Scope scope, std::string_view name)
   if (name.size() > kNameCharsMax) return std::nullopt;
   std::optional<std::string_view> nearest;
   std::size_t best = std::max<std::size_t>(2, name.size() / 5) + 1;
-  for (const Setting& setting : scope == Scope::broker ? broker_settings() : topic_settings()) {
+  const auto& settings = scope == Scope::broker  ? broker_settings()
+                         : scope == Scope::topic ? topic_settings()
+                                                 : group_settings();
+  for (const Setting& setting : settings) {
     const std::size_t distance = edit_distance(name, setting.name);
     if (distance >= best) continue;
     best = distance;

@@ -36,9 +36,9 @@ enum class Unit : std::uint8_t {
   ratio,
 };
 
-enum class Scope : std::uint8_t { broker, topic };
+enum class Scope : std::uint8_t { broker, topic, group };
 
-/// Whether a running broker takes a new value. Topic settings always do.
+/// Whether a running broker takes a new value. Settings of topics and groups always do.
 enum class Dynamic : std::uint8_t {
   read_only,     // from the next start on
   per_broker,    // at once, for one broker
@@ -77,8 +77,8 @@ struct Setting {
   Dynamic dynamic = Dynamic::read_only;
   Effect effect;
   std::string_view doc;  // one sentence
-  /// Topic settings: the broker settings that supply the default, the first one that is set wins.
-  /// Unused places are empty.
+  /// Settings of topics and groups: the broker settings that supply the default, the first one that
+  /// is set wins. Unused places are empty.
   std::array<std::string_view, 3> broker_synonyms{};
   Scope scope = Scope::broker;
 };
@@ -103,10 +103,12 @@ std::span<const Section> broker_sections();
 /// All settings of a scope, sorted by name. Built once; safe from any thread.
 const std::vector<Setting>& broker_settings();
 const std::vector<Setting>& topic_settings();
+const std::vector<Setting>& group_settings();
 
 /// Null when there is no setting of that name.
 const Setting* find_broker_setting(std::string_view name);
 const Setting* find_topic_setting(std::string_view name);
+const Setting* find_group_setting(std::string_view name);
 const RetiredSetting* find_retired_setting(Scope scope, std::string_view name);
 
 /// The broker setting behind names that carry a prefix: `listener.name.<listener>.<setting>`, with

@@ -24,7 +24,7 @@ std::string default_text(const Setting& setting) {
 std::string_view change_text(const Setting& setting) {
   // Which broker settings Kafka can change while it runs is in the catalogue; this broker reads its
   // own at the start alone.
-  return setting.scope == Scope::topic ? "any time" : "at the start of the broker";
+  return setting.scope == Scope::broker ? "at the start of the broker" : "any time";
 }
 
 /// The topic settings whose default `broker` supplies, or the broker settings behind a topic one.
@@ -33,7 +33,7 @@ std::string linked_names(const Setting& setting) {
   const auto add = [&](std::string_view name) {
     if (!name.empty()) names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
   };
-  if (setting.scope == Scope::topic) {
+  if (setting.scope != Scope::broker) {
     for (const std::string_view name : setting.broker_synonyms) add(name);
     return names;
   }
@@ -44,9 +44,11 @@ std::string linked_names(const Setting& setting) {
 }
 
 std::string explain_setting(const Setting& setting) {
-  const bool topic = setting.scope == Scope::topic;
-  std::string text =
-      fmt::format("{} ({} setting)\n  {}\n", setting.name, topic ? "topic" : "broker", setting.doc);
+  const bool of_broker = setting.scope == Scope::broker;
+  const std::string_view scope = of_broker                       ? "broker"
+                                 : setting.scope == Scope::topic ? "topic"
+                                                                 : "group";
+  std::string text = fmt::format("{} ({} setting)\n  {}\n", setting.name, scope, setting.doc);
   const auto line = [&](std::string_view label, std::string_view value) {
     text += fmt::format("  {:<9} {}\n", label, value);
   };
@@ -55,8 +57,8 @@ std::string explain_setting(const Setting& setting) {
   line("default", default_text(setting));
   line("changes", change_text(setting));
   if (const std::string names = linked_names(setting); !names.empty())
-    line(topic ? "broker" : "topics",
-         fmt::format("{} {}", topic ? "default from" : "default of", names));
+    line(of_broker ? "topics" : "broker",
+         fmt::format("{} {}", of_broker ? "default of" : "default from", names));
   line("effect", setting.used() ? "used" : fmt::format("none: {}", setting.effect.reason));
   return text;
 }
@@ -105,6 +107,8 @@ std::string explain(std::string_view key) {
   if (broker != nullptr) text += explain_setting(*broker);
   if (broker != nullptr && topic != nullptr) text += '\n';
   if (topic != nullptr) text += explain_setting(*topic);
+  if (const Setting* const group = find_group_setting(key); group != nullptr)
+    text += explain_setting(*group);
   return text.empty() ? explain_unknown(key) : text;
 }
 

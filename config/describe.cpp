@@ -54,6 +54,24 @@ std::vector<ConfigEntry> describe_topic(const TopicOverrides& overrides,
   return entries;
 }
 
+std::vector<ConfigEntry> describe_group(const GroupOverrides& overrides,
+                                        const BrokerConfig& broker) {
+  std::vector<ConfigEntry> entries;
+  for (const Setting& setting : group_settings()) {
+    ConfigEntry entry = entry_of(setting);
+    const auto given = overrides.find(setting.name);
+    if (given != overrides.end())
+      entry.synonyms.push_back({setting.name, given->second, Source::dynamic_group});
+    const std::string_view broker_name = setting.broker_synonyms.front();
+    add_levels(*find_broker_setting(broker_name), broker, entry);
+    const bool overridden = given != overrides.end();
+    entry.value = overridden ? given->second : broker.effective_text(broker_name);
+    entry.source = overridden ? Source::dynamic_group : broker.source(broker_name);
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
 std::vector<ConfigEntry> describe_broker(const BrokerConfig& broker) {
   std::vector<ConfigEntry> entries;
   entries.reserve(broker_settings().size());

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/broker_config.hpp"
+#include "config/group_config.hpp"
 #include "config/topic_config.hpp"
 
 namespace millrace::config {
@@ -34,6 +35,10 @@ std::ostream& operator<<(std::ostream& out, const ConfigSynonym& synonym);
 
 /// All topic settings as they hold for a topic, by name.
 std::vector<ConfigEntry> describe_topic(const TopicOverrides& overrides,
+                                        const BrokerConfig& broker);
+
+/// All settings of a group as they hold for it, by name.
+std::vector<ConfigEntry> describe_group(const GroupOverrides& overrides,
                                         const BrokerConfig& broker);
 
 /// All broker settings, by name. A null value with stand-ins stays null, as in Kafka; the synonyms

@@ -33,6 +33,9 @@ Problem problem_of_unknown_key(const Assignment& assignment) {
   if (const Setting* topic = find_topic_setting(key)) {
     problem.message = fmt::format("{} is a setting of topics, not of the broker", key);
     problem.hint = hint_for_topic_setting(*topic);
+  } else if (const Setting* group = find_group_setting(key)) {
+    problem.message = fmt::format("{} is a setting of groups, not of the broker", key);
+    problem.hint = fmt::format("the default for all groups is {}", group->broker_synonyms.front());
   } else {
     problem.message = fmt::format("{} is not a setting that is known", key);
     problem.hint = did_you_mean(Scope::broker, key);

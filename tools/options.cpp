@@ -76,6 +76,20 @@ Outcome<std::map<std::string, std::string>> parse_topic_configs(
   return pairs;
 }
 
+Outcome<std::map<std::string, std::string>> parse_group_configs(
+    const std::vector<std::string>& texts) {
+  auto pairs = parse_pairs(texts);
+  if (!pairs) return pairs.error();
+  for (auto& [name, value] : *pairs) {
+    const auto* const setting = config::find_group_setting(name);
+    if (setting == nullptr) continue;
+    auto canonical = config::canonical_text(*setting, value);
+    if (!canonical) return usage_error(canonical.error().text);
+    value = std::move(*canonical);
+  }
+  return pairs;
+}
+
 Outcome<std::string> read_file(const std::string& path) {
   errno = 0;
   const std::ifstream file{path, std::ios::binary};

@@ -45,6 +45,10 @@ using Choices = std::map<std::string, std::int64_t>;
 [[nodiscard]] clients::Outcome<std::map<std::string, std::string>> parse_topic_configs(
     const std::vector<std::string>& texts);
 
+/// The same for settings of a group, and of whatever else, whose values are left as they are.
+[[nodiscard]] clients::Outcome<std::map<std::string, std::string>> parse_group_configs(
+    const std::vector<std::string>& texts);
+
 /// The whole of a file that the command line names.
 [[nodiscard]] clients::Outcome<std::string> read_file(const std::string& path);
 

@@ -22,7 +22,9 @@ Response with_error(ErrorCode error) {
 }  // namespace
 
 GroupCoordinator::GroupCoordinator(const GroupSettings& settings)
-    : settings_{settings}, archive_{settings.history_bytes_max} {}
+    : settings_{settings},
+      archive_{settings.history_bytes_max},
+      usual_times_{settings.consumer.times} {}
 
 GroupOutput GroupCoordinator::join(const protocol::JoinGroupRequest& request,
                                    const GroupClient& client, ReplyToken token, const Moment& at,
@@ -200,6 +202,7 @@ GroupCoordinator::Slot& GroupCoordinator::obtain(std::string_view group_id) {
   if (Slot* const slot = find(group_id); slot != nullptr) return *slot;
   std::string id{group_id};
   auto slot = std::make_unique<Slot>(id, settings_);
+  slot->times = times_of(id);
   return *slots_.emplace(std::move(id), std::move(slot)).first->second;
 }
 

@@ -56,6 +56,12 @@ class GroupCoordinator {
   GroupCoordinator(const GroupCoordinator&) = delete;
   GroupCoordinator& operator=(const GroupCoordinator&) = delete;
 
+  /// Of groups of the consumer protocol that have times of their own, by group id.
+  using OwnTimes = std::map<std::string, ConsumerGroupTimes, std::less<>>;
+  /// Replaces what the settings said, and what was said before. At any time; what is new counts
+  /// from a member's next request on.
+  void set_times(const ConsumerGroupTimes& usual, OwnTimes own);
+
   // Loading -----------------------------------------------------------------------------------
 
   /// `skipped`: of a type or a value version that this build does not know; a later one wrote it.
@@ -175,6 +181,7 @@ class GroupCoordinator {
     [[nodiscard]] OffsetExpiryRule expiry_rule() const;
 
     const std::string id;
+    ConsumerGroupTimes times;
     RebalanceRecorder recorder;
     ClassicGroup group;
     GroupOffsets offsets;
@@ -224,6 +231,7 @@ class GroupCoordinator {
   Slot* find(std::string_view group_id);
   [[nodiscard]] const Slot* find_existing(std::string_view group_id) const;
   Slot& obtain(std::string_view group_id);
+  [[nodiscard]] const ConsumerGroupTimes& times_of(std::string_view group_id) const;
   void take(Slot& slot, GroupEffects effects, Draft& draft);
   void add_offset(Slot& slot, const TopicPartition& partition,
                   const std::optional<CommittedOffset>& offset, Draft& draft);
@@ -283,6 +291,8 @@ class GroupCoordinator {
   Ticket next_ticket_ = 1;
   Instant next_offsets_check_ = Instant::max();
   RebalanceArchive archive_;
+  ConsumerGroupTimes usual_times_;
+  OwnTimes own_times_;
   Timestamp loaded_at_;
 };
 

@@ -87,7 +87,7 @@ void GroupCoordinator::found_consumer(Slot& slot, const Heartbeat& request,
   if (request.member_epoch != 0) {
     // Of somebody who takes this for another group: it is looked at as if nobody were here.
     RebalanceRecorder nothing;
-    ConsumerGroup nobody{slot.id, settings_.consumer, nothing};
+    ConsumerGroup nobody{slot.id, settings_.consumer, slot.times, nothing};
     auto step = nobody.heartbeat(request, client, at, topics);
     if (step.response.error_code != ErrorCode::unknown_member_id) return refuse(step.response);
     return refuse(refusal(ErrorCode::group_id_not_found, "There is no such group"));
@@ -100,7 +100,7 @@ void GroupCoordinator::found_consumer(Slot& slot, const Heartbeat& request,
   }
   ConsumerGroupState state = state_ahead(slot);
   for (const auto& change : *changes) state.apply(change);
-  slot.consumer.emplace(slot.id, settings_.consumer, slot.recorder);
+  slot.consumer.emplace(slot.id, settings_.consumer, slot.times, slot.recorder);
   slot.consumer->restart_from(state, at.now);
   auto step = slot.consumer->heartbeat(request, client, at, topics);
   if (step.response.error_code != ErrorCode::none) return refuse(std::move(step.response));
@@ -211,7 +211,8 @@ void GroupCoordinator::restore_consumer(Slot& slot, const Moment& at, Draft& dra
   if (state.empty() || !slot.group.is_pristine() || classic) {
     slot.consumer.reset();
   } else {
-    if (!slot.consumer) slot.consumer.emplace(slot.id, settings_.consumer, slot.recorder);
+    if (!slot.consumer)
+      slot.consumer.emplace(slot.id, settings_.consumer, slot.times, slot.recorder);
     slot.consumer->restart_from(state, at.now);
   }
   // The change over to the consumer protocol failed.
@@ -251,6 +252,17 @@ void GroupCoordinator::reply_behind_changes(const Slot& slot, GroupReply reply, 
     return;
   }
   writes_[index].steps.emplace_back(std::move(reply));
+}
+
+void GroupCoordinator::set_times(const ConsumerGroupTimes& usual, OwnTimes own) {
+  usual_times_ = usual;
+  own_times_ = std::move(own);
+  for (auto& [id, slot] : slots_) slot->times = times_of(id);
+}
+
+const ConsumerGroupTimes& GroupCoordinator::times_of(std::string_view group_id) const {
+  const auto own = own_times_.find(group_id);
+  return own == own_times_.end() ? usual_times_ : own->second;
 }
 
 OffsetExpiryRule GroupCoordinator::Slot::expiry_rule() const {

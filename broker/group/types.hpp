@@ -26,13 +26,20 @@
 /// The values that travel between the group coordinator's core and its shell.
 namespace millrace::broker {
 
+/// What one group of the consumer protocol may have of its own (Kafka's resource type 32); the
+/// setting's name stands behind each, with "group." before it that of the broker.
+struct ConsumerGroupTimes {
+  friend bool operator==(const ConsumerGroupTimes&, const ConsumerGroupTimes&) = default;
+  std::chrono::milliseconds heartbeat_interval{5'000};  // consumer.heartbeat.interval.ms
+  std::chrono::milliseconds session_timeout{45'000};    // consumer.session.timeout.ms
+  /// Least time between two targets of a group.  consumer.assignment.interval.ms
+  std::chrono::milliseconds assignment_interval{1'000};
+};
+
 /// What groups of the consumer protocol are run with; the setting's name stands behind each.
 struct ConsumerGroupSettings {
-  bool offered = true;                                  // group.coordinator.rebalance.protocols
-  std::chrono::milliseconds heartbeat_interval{5'000};  // group.consumer.heartbeat.interval.ms
-  std::chrono::milliseconds session_timeout{45'000};    // group.consumer.session.timeout.ms
-  /// Least time between two targets of a group.  group.consumer.assignment.interval.ms
-  std::chrono::milliseconds assignment_interval{1'000};
+  bool offered = true;  // group.coordinator.rebalance.protocols
+  ConsumerGroupTimes times;
   std::size_t members_max = std::numeric_limits<std::int32_t>::max();  // group.consumer.max.size
   /// Whether a group with members may change its protocol.  group.consumer.migration.policy
   bool upgrade = true;

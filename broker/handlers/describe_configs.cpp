@@ -14,6 +14,7 @@ using Result = protocol::DescribeConfigsResponse::DescribeConfigsResult;
 
 constexpr std::int8_t kTopic = 2;
 constexpr std::int8_t kBroker = 4;
+constexpr std::int8_t kGroup = 32;
 
 void fill(const std::vector<config::ConfigEntry>& entries,
           const protocol::DescribeConfigsRequest::DescribeConfigsResource& wanted,
@@ -65,12 +66,15 @@ net::Awaitable<DescribeConfigs::Response> DescribeConfigs::handle(Request reques
       fill(config::describe_broker(config), wanted, request, result);
     } else if (wanted.resource_type == kBroker && wanted.resource_name.empty()) {
       // Dynamic settings of all brokers: none can be set here, so there is nothing to list.
+    } else if (wanted.resource_type == kGroup && !wanted.resource_name.empty()) {
+      const auto& overrides = image->group_configs(wanted.resource_name);
+      fill(config::describe_group(overrides, config), wanted, request, result);
     } else {
       result.error_code = ErrorCode::invalid_request;
       result.error_message = fmt::format(
           "settings of resource type {} named '{}' are not kept here: topics are type {}, this "
-          "broker is type {} named '{}'",
-          wanted.resource_type, wanted.resource_name, kTopic, kBroker, own_id);
+          "broker is type {} named '{}', groups are type {} and have a name",
+          wanted.resource_type, wanted.resource_name, kTopic, kBroker, own_id, kGroup);
     }
   }
   co_return response;

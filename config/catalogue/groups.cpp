@@ -107,10 +107,27 @@ constexpr Setting kSettings[] = {
      "Class that describes a streams topology."},
 };
 
+// Settings of single groups. Their bounds are the broker's group.consumer.min.* and .max.*
+constexpr Setting kOverrides[] = {
+    {"consumer.session.timeout.ms", int32, "45000", at_least(1), ms, read_only, kUsed,
+     "Silence after which a member of the group is removed.",
+     from("group.consumer.session.timeout.ms")},
+    {"consumer.heartbeat.interval.ms", int32, "5000", at_least(1), ms, read_only, kUsed,
+     "Heartbeat interval given to members of the group.",
+     from("group.consumer.heartbeat.interval.ms")},
+    {"consumer.assignment.interval.ms", int32, "1000", at_least(0), ms, read_only, kUsed,
+     "Least time between two assignments of the group.",
+     from("group.consumer.assignment.interval.ms")},
+};
+
 }  // namespace
 
 std::span<const Setting> groups() {
   return kSettings;
+}
+
+std::span<const Setting> group_overrides() {
+  return kOverrides;
 }
 
 }  // namespace millrace::config::tables

@@ -34,7 +34,7 @@ constexpr Valid some_of(std::span<const std::string_view> names) {
   return {.one_of = names, .distinct = true};
 }
 
-/// The broker settings that a topic setting takes its default from.
+/// The broker settings that a setting of topics or groups takes its default from.
 constexpr std::array<std::string_view, 3> from(std::string_view first, std::string_view second = {},
                                                std::string_view third = {}) {
   return {first, second, third};
@@ -84,6 +84,7 @@ std::span<const Setting> network();
 std::span<const Setting> storage();
 std::span<const Setting> cluster();
 std::span<const Setting> groups();
+std::span<const Setting> group_overrides();
 std::span<const Setting> share_groups();
 std::span<const Setting> transactions();
 std::span<const Setting> security();

@@ -19,6 +19,7 @@ enum class Operation : std::int8_t { set = 0, remove = 1, append = 2, subtract =
 
 constexpr std::int8_t kTopicResource = 2;
 constexpr std::int8_t kBrokerResource = 4;
+constexpr std::int8_t kGroupResource = 32;
 
 std::vector<std::string> split_list(std::string_view list) {
   std::vector<std::string> items;
@@ -48,7 +49,7 @@ struct Edit {
 
 /// What one change comes to, or why it cannot be.
 std::optional<std::string> resolve(const Change& change, const ConfigOverrides& current,
-                                   const ConfigRules& rules, bool is_topic, Edit& edit) {
+                                   const ConfigRules& rules, std::int8_t resource, Edit& edit) {
   edit.key = change.name;
   const auto operation = static_cast<Operation>(change.config_operation);
   switch (operation) {
@@ -72,8 +73,40 @@ std::optional<std::string> resolve(const Change& change, const ConfigOverrides& 
       return fmt::format("unknown operation {} on setting '{}'", change.config_operation,
                          change.name);
   }
-  return is_topic ? rules.check_topic(edit.key, *edit.value)
-                  : rules.check_broker(edit.key, *edit.value);
+  switch (resource) {
+    case kTopicResource:
+      return rules.check_topic(edit.key, *edit.value);
+    case kGroupResource:
+      return rules.check_group(edit.key, *edit.value);
+    default:
+      return rules.check_broker(edit.key, *edit.value);
+  }
+}
+
+/// What the edits make of a group's settings, if they cannot stand beside each other.
+std::optional<std::string> refused_together(const ConfigOverrides& current,
+                                            const std::vector<Edit>& edits,
+                                            const ConfigRules& rules) {
+  ConfigOverrides after = current;
+  for (const Edit& edit : edits) {
+    if (edit.value) {
+      after[edit.key] = *edit.value;
+    } else {
+      after.erase(edit.key);
+    }
+  }
+  return rules.check_group_whole(after);
+}
+
+MetadataRecord record_of(const Resource& resource, const Edit& edit) {
+  switch (resource.resource_type) {
+    case kTopicResource:
+      return topic_config_record(resource.resource_name, edit.key, edit.value);
+    case kGroupResource:
+      return group_config_record(resource.resource_name, edit.key, edit.value);
+    default:
+      return broker_config_record(resource.resource_name, edit.key, edit.value);
+  }
 }
 
 }  // namespace
@@ -91,11 +124,17 @@ ControllerOutcome<IncrementalAlterConfigsResponse> Controller::alter_configs(
       result.error_message = std::move(message);
     };
     const bool is_topic = resource.resource_type == kTopicResource;
-    if (!is_topic && resource.resource_type != kBrokerResource) {
+    const bool is_group = resource.resource_type == kGroupResource;
+    if (!is_topic && !is_group && resource.resource_type != kBrokerResource) {
       refuse(ErrorCode::invalid_request,
              fmt::format("settings of resource type {} cannot be changed here; topics are type {}, "
-                         "brokers {}",
-                         resource.resource_type, kTopicResource, kBrokerResource));
+                         "brokers {}, groups {}",
+                         resource.resource_type, kTopicResource, kBrokerResource, kGroupResource));
+      continue;
+    }
+    if (is_group && resource.resource_name.empty()) {
+      refuse(ErrorCode::invalid_request,
+             "a group has a name; the settings of all groups are the broker's group.consumer.*");
       continue;
     }
     const auto topic = is_topic ? image.topic(std::string_view{resource.resource_name}) : nullptr;
@@ -103,13 +142,14 @@ ControllerOutcome<IncrementalAlterConfigsResponse> Controller::alter_configs(
       refuse(ErrorCode::unknown_topic_or_partition, "there is no such topic");
       continue;
     }
-    const ConfigOverrides& current =
-        topic ? topic->configs : image.broker_configs(resource.resource_name);
+    const ConfigOverrides& current = topic      ? topic->configs
+                                     : is_group ? image.group_configs(resource.resource_name)
+                                                : image.broker_configs(resource.resource_name);
     std::vector<Edit> edits;
     std::set<std::string> seen;
     for (const Change& change : resource.configs) {
       Edit edit;
-      auto why = resolve(change, current, rules_, is_topic, edit);
+      auto why = resolve(change, current, rules_, resource.resource_type, edit);
       if (!why && !seen.insert(change.name).second) {
         why = fmt::format("setting '{}' is given twice", change.name);
       }
@@ -119,12 +159,12 @@ ControllerOutcome<IncrementalAlterConfigsResponse> Controller::alter_configs(
       }
       edits.push_back(std::move(edit));
     }
-    if (result.error_code != ErrorCode::none || request.validate_only) continue;
-    for (const Edit& edit : edits) {
-      outcome.records.push_back(
-          is_topic ? topic_config_record(resource.resource_name, edit.key, edit.value)
-                   : broker_config_record(resource.resource_name, edit.key, edit.value));
+    if (is_group && result.error_code == ErrorCode::none) {
+      auto why = refused_together(current, edits, rules_);
+      if (why) refuse(ErrorCode::invalid_config, std::move(*why));
     }
+    if (result.error_code != ErrorCode::none || request.validate_only) continue;
+    for (const Edit& edit : edits) outcome.records.push_back(record_of(resource, edit));
   }
   return outcome;
 }

@@ -34,6 +34,12 @@ class ConfigRules {
   /// The same for a dynamic broker setting.
   [[nodiscard]] virtual std::optional<std::string> check_broker(std::string_view key,
                                                                 std::string_view value) const = 0;
+  /// The same for a setting of a group.
+  [[nodiscard]] virtual std::optional<std::string> check_group(std::string_view key,
+                                                               std::string_view value) const = 0;
+  /// Why a group cannot have these overrides together.
+  [[nodiscard]] virtual std::optional<std::string> check_group_whole(
+      const ConfigOverrides& overrides) const = 0;
   /// Whether the value is a list, to which IncrementalAlterConfigs may append.
   [[nodiscard]] virtual bool is_list(std::string_view key) const = 0;
   /// The setting as it stands for a topic with these overrides.

@@ -45,6 +45,24 @@ const ConfigOverrides& MetadataImage::broker_configs(const std::string& broker) 
   return found == broker_configs_.end() ? kNone : found->second;
 }
 
+const ConfigOverrides& MetadataImage::group_configs(std::string_view group) const {
+  static const ConfigOverrides kNone;
+  const auto found = group_configs_->find(group);
+  return found == group_configs_->end() ? kNone : found->second;
+}
+
+void MetadataImage::set_group_config(const schema::ConfigRecord& record) {
+  auto copy = std::make_shared<GroupConfigs>(*group_configs_);
+  auto& overrides = (*copy)[record.name()];
+  if (record.has_value()) {
+    overrides[record.key()] = record.value();
+  } else {
+    overrides.erase(record.key());
+  }
+  if (overrides.empty()) copy->erase(record.name());
+  group_configs_ = std::move(copy);
+}
+
 /// A copy of the topic that only this image has, put in the place of the shared one.
 TopicImage& MetadataImage::edit(TopicId id) {
   const auto found = by_id_.find(id);
@@ -89,6 +107,7 @@ void MetadataImage::apply(const MetadataRecord& record) {
     }
     case MetadataRecord::kConfig: {
       const auto& from = record.config();
+      if (from.resource() == schema::ConfigRecord::GROUP) return set_group_config(from);
       ConfigOverrides* overrides = nullptr;
       if (from.resource() == schema::ConfigRecord::TOPIC) {
         const auto named = topic(from.name());

@@ -57,6 +57,13 @@ class MetadataImage {
   }
   /// Overrides of broker settings; an empty name holds those of all brokers.
   [[nodiscard]] const ConfigOverrides& broker_configs(const std::string& broker) const;
+  /// Overrides of settings of groups, by group id.
+  [[nodiscard]] const ConfigOverrides& group_configs(std::string_view group) const;
+  /// Those of all groups that have any. Images share it while it does not change.
+  using GroupConfigs = std::map<std::string, ConfigOverrides, std::less<>>;
+  [[nodiscard]] const std::shared_ptr<const GroupConfigs>& all_group_configs() const {
+    return group_configs_;
+  }
   /// Grows with every change; the same image again has the same. Not kept over a restart.
   [[nodiscard]] std::uint64_t revision() const { return revision_; }
   /// The next producer id that no broker was given.
@@ -65,10 +72,12 @@ class MetadataImage {
  private:
   void apply(const MetadataRecord& record);
   TopicImage& edit(TopicId id);
+  void set_group_config(const schema::ConfigRecord& record);
 
   std::map<std::string, TopicPtr, std::less<>> by_name_;
   std::unordered_map<TopicId, TopicPtr> by_id_;  // the same topics
   std::map<std::string, ConfigOverrides> broker_configs_;
+  std::shared_ptr<const GroupConfigs> group_configs_ = std::make_shared<const GroupConfigs>();
   std::int64_t next_producer_id_ = 0;
   std::uint64_t revision_ = 0;
 };

@@ -51,6 +51,11 @@ MetadataRecord broker_config_record(std::string_view broker, std::string_view ke
   return config_record(schema::ConfigRecord::BROKER, broker, key, value);
 }
 
+MetadataRecord group_config_record(std::string_view group, std::string_view key,
+                                   std::optional<std::string_view> value) {
+  return config_record(schema::ConfigRecord::GROUP, group, key, value);
+}
+
 MetadataRecord producer_ids_record(BrokerId broker, std::int64_t next) {
   MetadataRecord record;
   record.mutable_producer_ids()->set_broker(broker.value);

@@ -17,6 +17,8 @@ MetadataRecord topic_config_record(std::string_view topic, std::string_view key,
                                    std::optional<std::string_view> value);
 MetadataRecord broker_config_record(std::string_view broker, std::string_view key,
                                     std::optional<std::string_view> value);
+MetadataRecord group_config_record(std::string_view group, std::string_view key,
+                                   std::optional<std::string_view> value);
 MetadataRecord producer_ids_record(BrokerId broker, std::int64_t next);
 
 }  // namespace millrace::replication

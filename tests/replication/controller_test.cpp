@@ -10,7 +10,8 @@ namespace {
 using protocol::CreateTopicsRequest;
 using protocol::ErrorCode;
 
-/// Knows two settings: "good" takes anything but "bad", "list" is a list.
+/// Knows two settings of topics: "good" takes anything but "bad", "list" is a list; and two of
+/// groups, which must not both be "1".
 struct Rules final : ConfigRules {
   [[nodiscard]] std::optional<std::string> check_topic(std::string_view key,
                                                        std::string_view value) const override {
@@ -21,6 +22,16 @@ struct Rules final : ConfigRules {
   [[nodiscard]] std::optional<std::string> check_broker(std::string_view,
                                                         std::string_view) const override {
     return "not while it runs";
+  }
+  [[nodiscard]] std::optional<std::string> check_group(std::string_view key,
+                                                       std::string_view) const override {
+    if (key != "one" && key != "two") return "unknown setting";
+    return std::nullopt;
+  }
+  [[nodiscard]] std::optional<std::string> check_group_whole(
+      const ConfigOverrides& overrides) const override {
+    if (overrides == ConfigOverrides{{"one", "1"}, {"two", "1"}}) return "not both";
+    return std::nullopt;
   }
   [[nodiscard]] bool is_list(std::string_view key) const override { return key == "list"; }
   [[nodiscard]] std::string effective(std::string_view key,
@@ -251,6 +262,42 @@ TEST_CASE("controller: settings are set, deleted, appended to and checked",
   CHECK(f.image->topic("t")->configs.at("list") == "c,a");
   CHECK(alter("good", 1, std::nullopt) == ErrorCode::none);
   CHECK_FALSE(f.image->topic("t")->configs.contains("good"));
+}
+
+TEST_CASE("controller: settings of groups are checked, one by one and together, and kept by group",
+          "[replication][controller]") {
+  Fixture f;
+  const auto before = f.image->all_group_configs();
+  const auto alter = [&](std::string group,
+                         std::vector<std::pair<std::string, std::optional<std::string>>> changes) {
+    protocol::IncrementalAlterConfigsRequest request;
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = 32;
+    resource.resource_name = std::move(group);
+    for (auto& [key, value] : changes) {
+      auto& config = resource.configs.emplace_back();
+      config.name = key;
+      config.config_operation = value ? 0 : 1;
+      config.value = value;
+    }
+    const auto outcome = f.controller.alter_configs(*f.image, request);
+    f.image = f.image->with(outcome.records);
+    return outcome.response.responses.front().error_code;
+  };
+  CHECK(alter("", {{"one", "1"}}) == ErrorCode::invalid_request);
+  CHECK(alter("g", {{"other", "1"}}) == ErrorCode::invalid_config);
+  CHECK(alter("g", {{"one", "1"}, {"two", "1"}}) == ErrorCode::invalid_config);
+  CHECK(f.image->all_group_configs() == before);
+  CHECK(alter("g", {{"one", "1"}}) == ErrorCode::none);
+  CHECK(alter("h", {{"two", "1"}}) == ErrorCode::none);
+  CHECK(alter("g", {{"two", "1"}}) == ErrorCode::invalid_config);
+  CHECK(f.image->group_configs("g") == ConfigOverrides{{"one", "1"}});
+  CHECK(f.image->group_configs("h") == ConfigOverrides{{"two", "1"}});
+  CHECK(f.image->group_configs("i").empty());
+  // What one change takes away makes room for the other.
+  CHECK(alter("g", {{"one", std::nullopt}, {"two", "1"}}) == ErrorCode::none);
+  CHECK(alter("g", {{"two", std::nullopt}}) == ErrorCode::none);
+  CHECK_FALSE(f.image->all_group_configs()->contains("g"));
 }
 
 TEST_CASE("image: a setting that is not UTF-8 can be written and read again",

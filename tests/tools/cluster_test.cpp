@@ -335,6 +335,29 @@ TEST_CASE("groups: why one rebalanced can be asked, also when it is gone", "[too
   CHECK(broker.run({"group", "history", "none"}).code == ExitCode::not_found);
 }
 
+TEST_CASE("groups: one has settings of its own", "[tools][cluster]") {
+  const DevBroker broker;
+  const auto shown = [&](std::vector<std::string> more = {}) {
+    std::vector<std::string> line{"config", "show", "--group", "g"};
+    line.insert(line.end(), more.begin(), more.end());
+    return broker.document_of(std::move(line)).as_array();
+  };
+  CHECK(shown().empty());
+  CHECK(shown({"--all"}).size() == 3);
+  CHECK(broker.out_of({"config", "set", "--group", "g", "consumer.session.timeout.ms=50s"}) ==
+        "changed group g\n");
+  REQUIRE(shown().size() == 1);
+  CHECK(shown()[0].at("value") == "50000");
+  CHECK(shown()[0].at("source") == "group");
+  const auto refused = broker.run({"config", "set", "-g", "g", "consumer.session.timeout.ms=1s"});
+  CHECK(refused.code == ExitCode::failed);
+  CHECK(refused.err.find("group.consumer.min.session.timeout.ms") != std::string::npos);
+  broker.out_of({"config", "set", "-g", "g", "--unset", "consumer.session.timeout.ms"});
+  CHECK(shown().empty());
+  CHECK(broker.run({"config", "set", "-g", "g"}).code == ExitCode::usage);
+  CHECK(broker.run({"config", "show"}).code == ExitCode::usage);
+}
+
 TEST_CASE("consume: a reader that goes away ends it without a complaint", "[tools][cluster]") {
   const DevBroker broker;
   broker.out_of({"topic", "create", "a", "-p", "1"});

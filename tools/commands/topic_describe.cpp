@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "clients/admin.hpp"
+#include "tools/commands/config_work.hpp"
 #include "tools/commands/topic_work.hpp"
 
 namespace millrace::tools {
@@ -38,23 +39,6 @@ std::string list_of(const std::vector<BrokerId>& brokers) {
   for (const auto broker : brokers)
     text += fmt::format("{}{}", text.empty() ? "" : ",", broker.value);
   return text.empty() ? "-" : text;
-}
-
-std::string_view source_name(clients::ConfigSource source) {
-  using clients::ConfigSource;
-  switch (source) {
-    case ConfigSource::topic:
-      return "topic";
-    case ConfigSource::dynamic_broker:
-    case ConfigSource::dynamic_default_broker:
-      return "cluster";
-    case ConfigSource::static_broker:
-      return "broker";
-    case ConfigSource::builtin_default:
-      return "default";
-    default:
-      return "other";
-  }
 }
 
 struct Described {

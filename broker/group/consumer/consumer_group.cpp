@@ -29,7 +29,7 @@ void ConsumerGroup::restart_from(const ConsumerGroupState& state, Instant now) {
 }
 
 void ConsumerGroup::start_session(const std::string& member, Instant now) {
-  auto timeout = settings_.session_timeout;
+  auto timeout = times_.session_timeout;
   const auto* const subscription = state_.subscription(member);
   if (subscription != nullptr && subscription->classic_member_metadata) {
     timeout = std::chrono::milliseconds{subscription->classic_member_metadata->session_timeout_ms};

@@ -50,12 +50,14 @@ struct ClassicHeartbeatStep {
 /// Volatile, and begun anew by `restart_from`: sessions, and the time that members have to give up
 /// partitions. `wake_at` never lies behind the earliest of these deadlines.
 ///
-/// Owned by the coordinator; `settings` and `recorder`, which is told of rebalances when they are
-/// decided, outlive the group.
+/// Owned by the coordinator. `settings`, `times` and `recorder`, which is told of rebalances when
+/// they are decided, outlive the group; `times` may change between calls, and what is new counts
+/// from a member's next request on.
 class ConsumerGroup {
  public:
-  ConsumerGroup(std::string id, const ConsumerGroupSettings& settings, RebalanceRecorder& recorder)
-      : id_{std::move(id)}, settings_{settings}, recorder_{recorder} {}
+  ConsumerGroup(std::string id, const ConsumerGroupSettings& settings,
+                const ConsumerGroupTimes& times, RebalanceRecorder& recorder)
+      : id_{std::move(id)}, settings_{settings}, times_{times}, recorder_{recorder} {}
 
   /// The group is what `state` says. Known members keep their deadlines; others get fresh ones.
   void restart_from(const ConsumerGroupState& state, Instant now);
@@ -167,6 +169,7 @@ class ConsumerGroup {
 
   std::string id_;
   const ConsumerGroupSettings& settings_;
+  const ConsumerGroupTimes& times_;
   RebalanceRecorder& recorder_;
   ConsumerGroupState state_;
   std::map<std::string, Instant, std::less<>> sessions_;        // of every member

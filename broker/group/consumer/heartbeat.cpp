@@ -200,7 +200,7 @@ void ConsumerGroup::answer(const Request& request, const PartitionSets& had, con
   const MemberProgress& progress = state_.progress(request.member_id);
   response.member_id = request.member_id;
   response.member_epoch = progress.epoch;
-  auto interval = settings_.heartbeat_interval;
+  auto interval = times_.heartbeat_interval;
   // Who waits for the next target is asked to come back when it may be made.
   if (state_.epoch() > state_.target_epoch()) {
     interval = std::min(interval, target_due_in(at.wall).value_or(interval));

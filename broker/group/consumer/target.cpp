@@ -188,8 +188,8 @@ std::optional<std::chrono::milliseconds> ConsumerGroup::target_due_in(Timestamp 
   if (!made) return std::nullopt;
   const auto age = wall - *made;
   // A clock that was set back does not hold up a group.
-  if (age.count() < 0 || age >= settings_.assignment_interval) return std::nullopt;
-  return settings_.assignment_interval - age;
+  if (age.count() < 0 || age >= times_.assignment_interval) return std::nullopt;
+  return times_.assignment_interval - age;
 }
 
 void ConsumerGroup::make_target(const Moment& at, const TopicDirectory& topics,

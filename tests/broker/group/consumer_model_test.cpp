@@ -22,8 +22,8 @@ const std::string kGroup = "g";
 class ConsumerModel {
  public:
   ConsumerModel(std::uint64_t seed, Mutant mutant) : rng_{seed}, mutant_{mutant} {
-    settings_.consumer.assignment_interval = milliseconds{rng_.below(2) * 1'000};
-    settings_.consumer.session_timeout = milliseconds{10'000};
+    settings_.consumer.times.assignment_interval = milliseconds{rng_.below(2) * 1'000};
+    settings_.consumer.times.session_timeout = milliseconds{10'000};
     settings_.initial_rebalance_delay = milliseconds{rng_.below(2) * 500};
     classic_ = rng_.chance(1, 2) ? Speech::eager : Speech::cooperative;
     if (rng_.chance(1, 2)) std::ranges::reverse(settings_.consumer.assignors);

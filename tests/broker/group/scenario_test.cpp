@@ -31,6 +31,7 @@ class ScriptRun {
   /// A coordinator made from what is committed, as after a restart.
   void load() {
     core_ = std::make_unique<GroupCoordinator>(settings_);
+    core_->set_times(settings_.consumer.times, own_times_);
     for (const auto& [record, written] : log_) {
       REQUIRE(core_->replay(record.key, view_of(record), written).has_value());
     }
@@ -149,6 +150,8 @@ class ScriptRun {
   bool event(const ScriptStep& s) {
     if (s.operation == "set") {
       set(s);
+    } else if (s.operation == "times") {
+      set_times(s);
     } else if (s.operation == "topic") {
       topics_.create(s.word(0), s.number("partitions", 1));
     } else if (s.operation == "grow") {
@@ -188,7 +191,7 @@ class ScriptRun {
     }
     if (s.options.contains("members")) settings_.consumer.members_max = s.number("members", 0UL);
     if (s.options.contains("interval")) {
-      settings_.consumer.assignment_interval = milliseconds{s.number("interval", 0)};
+      settings_.consumer.times.assignment_interval = milliseconds{s.number("interval", 0)};
     }
     if (s.options.contains("delay")) {
       settings_.initial_rebalance_delay = milliseconds{s.number("delay", 0)};
@@ -202,6 +205,23 @@ class ScriptRun {
     if (s.options.contains("check")) {
       settings_.offsets_check_interval = milliseconds{s.number("check", 0)};
     }
+  }
+
+  /// `times GROUP session= heartbeat= interval=`, in ms: what the group has of its own. `times
+  /// GROUP` takes that back.
+  void set_times(const ScriptStep& s) {
+    using std::chrono::milliseconds;
+    own_times_.erase(s.word(0));
+    if (!s.options.empty()) {
+      const ConsumerGroupTimes usual = settings_.consumer.times;
+      own_times_[s.word(0)] = {
+          .heartbeat_interval =
+              milliseconds{s.number("heartbeat", usual.heartbeat_interval.count())},
+          .session_timeout = milliseconds{s.number("session", usual.session_timeout.count())},
+          .assignment_interval =
+              milliseconds{s.number("interval", usual.assignment_interval.count())}};
+    }
+    core().set_times(settings_.consumer.times, own_times_);
   }
 
   void wait(std::chrono::milliseconds duration) {
@@ -409,6 +429,7 @@ class ScriptRun {
   }
 
   GroupSettings settings_;
+  GroupCoordinator::OwnTimes own_times_;
   std::unique_ptr<GroupCoordinator> core_;
   FakeTopics topics_;
   SeededRng rng_{1};
