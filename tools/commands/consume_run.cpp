@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tools/commands/consume_offsets.hpp"
 #include "tools/commands/consume_start.hpp"
 #include "tools/progress.hpp"
 
@@ -46,10 +47,8 @@ class ConsumeRun {
   /// Nothing has come for longer than the timeout though it should have.
   [[nodiscard]] bool stalled() const;
   net::Awaitable<void> commit();
-  net::Awaitable<void> revoked() {
-    flush();
-    co_await commit();
-  }
+  net::Awaitable<void> revoked(std::vector<TopicPartition> partitions);
+  net::Awaitable<void> lost(std::vector<TopicPartition> partitions);
   void fail(const clients::ClientError& error) {
     if (code_ == ExitCode::ok) code_ = context_.fail(error);
     ending_ = true;
@@ -66,8 +65,7 @@ class ConsumeRun {
 
   std::map<TopicPartition, PartitionSpan> spans_;  // without a group
   std::map<TopicPartition, Offset> group_ends_;    // in a group that is to exit at the end
-  std::map<TopicPartition, Offset> printed_;       // offsets behind what `out_` has
-  clients::PartitionOffsets to_commit_;            // written, and not committed yet
+  ConsumeOffsets offsets_;
   std::string out_;
   std::string last_complaint_;
   std::uint64_t records_ = 0;
@@ -81,8 +79,23 @@ class ConsumeRun {
 clients::ConsumerOptions ConsumeRun::options() {
   auto options = plan_.options;
   options.auto_commit = false;  // it would commit what has been fetched, printed or not
-  if (in_group()) options.on_revoked = [this](const auto&) { return revoked(); };
+  if (in_group()) {
+    options.on_revoked = [this](auto partitions) { return revoked(std::move(partitions)); };
+    options.on_lost = [this](auto partitions) { return lost(std::move(partitions)); };
+  }
   return options;
+}
+
+net::Awaitable<void> ConsumeRun::revoked(std::vector<TopicPartition> partitions) {
+  flush();
+  co_await commit();
+  offsets_.forget(partitions);
+}
+
+net::Awaitable<void> ConsumeRun::lost(std::vector<TopicPartition> partitions) {
+  flush();
+  offsets_.forget(partitions);
+  co_return;
 }
 
 net::Awaitable<Outcome<void>> ConsumeRun::begin() {
@@ -132,7 +145,7 @@ void ConsumeRun::print(const clients::FetchedBatch& batch) {
                        .value = record.value,
                        .headers = record.headers,
                        .number = records_});
-    printed_[source] = item.offset.next();
+    offsets_.printed(source, item.offset.next());
     if (out_.size() >= kWriteBytes) flush();
     if (plan_.records_max && records_ >= *plan_.records_max) ending_ = true;
   }
@@ -144,15 +157,14 @@ void ConsumeRun::flush() {
     out_.clear();
     if (failure) {
       ending_ = true;
-      printed_.clear();
+      offsets_.not_written();
       if (failure == std::errc::broken_pipe) return;  // whoever reads has seen enough
       context_.terminal.error(fmt::format("writing the output: {}", failure.message()));
       code_ = ExitCode::failed;
       return;
     }
   }
-  for (const auto& [at, offset] : printed_) to_commit_.insert_or_assign(at, offset);
-  printed_.clear();
+  offsets_.written();
 }
 
 bool ConsumeRun::reached(const TopicPartition& at, Offset stop) const {
@@ -202,11 +214,13 @@ void ConsumeRun::complain(const clients::ClientError& error) {
 }
 
 net::Awaitable<void> ConsumeRun::commit() {
-  if (to_commit_.empty() || !in_group()) co_return;
-  auto offsets = std::exchange(to_commit_, {});
-  const auto committed = co_await consumer_->commit(std::move(offsets), deadline());
-  if (!committed) fail(committed.error());
+  const auto offsets = offsets_.take();
+  if (offsets.empty() || !in_group()) co_return;
+  const auto committed = co_await consumer_->commit(offsets, deadline());
   last_commit_ = client_.now();
+  if (committed) co_return;
+  if (!is_refused_by_rebalance(committed.error())) co_return fail(committed.error());
+  offsets_.refused(offsets);
 }
 
 net::Awaitable<void> ConsumeRun::read_all() {
