@@ -14,17 +14,33 @@ using protocol::OffsetFetchResponse;
 
 namespace {
 
+constexpr std::int16_t kCommitsByIdSince = 10;
+
 /// The first error that asks for a retry, so that one slow partition is not forgotten over others.
 struct CommitError {
+  bool by_id = false;  // of topics that were there, so that those which are not will not come
   ErrorCode operator()(const OffsetCommitResponse& response) const {
     for (const auto& topic : response.topics) {
       for (const auto& partition : topic.partitions) {
+        const auto code = partition.error_code;
+        const bool gone =
+            code == ErrorCode::unknown_topic_id || code == ErrorCode::unknown_topic_or_partition;
+        if (by_id && gone) continue;
         if (protocol::is_retriable(partition.error_code)) return partition.error_code;
       }
     }
     return ErrorCode::none;
   }
 };
+
+/// Newer answers have the id alone.
+std::string name_of(const OffsetCommitResponse::OffsetCommitResponseTopic& topic,
+                    const TopicIds& ids) {
+  if (!topic.name.empty()) return topic.name;
+  const auto found =
+      std::ranges::find_if(ids, [&](const auto& known) { return known.second == topic.topic_id; });
+  return found == ids.end() ? topic.topic_id.to_string() : found->first;
+}
 
 struct FetchError {
   ErrorCode operator()(const OffsetFetchResponse& response) const {
@@ -44,26 +60,34 @@ struct FetchError {
 
 net::Awaitable<Outcome<std::map<TopicPartition, Outcome<void>>>> commit_group_offsets(
     Client& client, Lane lane, std::string group, Committer as, PartitionOffsets offsets,
-    Instant deadline) {
+    Instant deadline, TopicIds ids) {
   std::map<TopicPartition, Outcome<void>> outcomes;
   if (offsets.empty()) co_return outcomes;
   OffsetCommitRequest request{.group_id = group,
                               .generation_id_or_member_epoch = as.generation,
                               .member_id = as.member_id,
                               .group_instance_id = as.instance_id};
+  const bool by_id = std::ranges::all_of(
+      offsets, [&ids](const auto& offset) { return ids.contains(offset.first.topic); });
   for (const auto& [at, offset] : offsets) {
     if (request.topics.empty() || request.topics.back().name != at.topic) {
-      request.topics.emplace_back().name = at.topic;
+      auto& topic = request.topics.emplace_back();
+      topic.name = at.topic;
+      if (by_id) topic.topic_id = ids.at(at.topic);
     }
     request.topics.back().partitions.push_back(
         {.partition_index = at.partition.value, .committed_offset = offset.value});
   }
-  const auto response = co_await client.call_coordinator(
-      CoordinatorType::group, group, std::move(request), deadline, CommitError{}, lane);
+  auto versions = client_versions<OffsetCommitRequest>();
+  if (by_id) versions.last = kCommitsByIdSince;
+  const auto response =
+      co_await client.call_coordinator(CoordinatorType::group, group, std::move(request), deadline,
+                                       CommitError{by_id}, lane, versions);
   if (!response) co_return response.error();
   for (const auto& topic : response->topics) {
+    const auto name = name_of(topic, ids);
     for (const auto& partition : topic.partitions) {
-      const TopicPartition at{topic.name, PartitionIndex{partition.partition_index}};
+      const TopicPartition at{name, PartitionIndex{partition.partition_index}};
       Outcome<void> outcome;
       if (partition.error_code != ErrorCode::none) {
         outcome = rejected(partition.error_code, fmt::format("OffsetCommit of group {} for {}-{}",

@@ -17,10 +17,15 @@ struct Committer {
   std::optional<std::string> instance_id;
 };
 
-/// One outcome per partition. Retried until `deadline` whatever is worth it.
+/// Topics by name, with the ids under which somebody has them.
+using TopicIds = std::map<std::string, TopicId>;
+
+/// One outcome per partition. Retried until `deadline` whatever is worth it. With `ids` for all the
+/// topics, and a broker that takes them, the offsets are those of exactly these topics: one made
+/// anew under the same name gets none, and a topic that is not there any more is not waited for.
 net::Awaitable<Outcome<std::map<TopicPartition, Outcome<void>>>> commit_group_offsets(
     Client& client, Lane lane, std::string group, Committer as, PartitionOffsets offsets,
-    Instant deadline);
+    Instant deadline, TopicIds ids = {});
 
 /// Of `partitions`, or of all that the group has; those without a committed offset are left out.
 net::Awaitable<Outcome<std::map<TopicPartition, CommittedOffset>>> fetch_group_offsets(

@@ -301,8 +301,10 @@ net::Awaitable<Outcome<void>> HeartbeatSession::commit(PartitionOffsets offsets,
     if (!epoch) co_return not_a_member(member_.group());
     Committer as{
         .generation = *epoch, .member_id = member_.id(), .instance_id = options_.group_instance_id};
-    const auto outcomes = co_await commit_group_offsets(client_, lane_, member_.group(),
-                                                        std::move(as), offsets, deadline);
+    TopicIds ids;
+    for (const auto& at : member_.owned()) ids.insert_or_assign(names_.at(at.topic), at.topic);
+    const auto outcomes = co_await commit_group_offsets(
+        client_, lane_, member_.group(), std::move(as), offsets, deadline, std::move(ids));
     if (!outcomes) co_return outcomes.error();
     const auto refused =
         std::ranges::find_if(*outcomes, [](const auto& outcome) { return !outcome.second; });

@@ -201,6 +201,24 @@ TEST_CASE("consumer protocol: an automatic commit that is retried never overtake
   }
 }
 
+TEST_CASE("consumer protocol: a topic made anew gets no position of the one before",
+          "[clients][consumer][group]") {
+  GroupBench bench;
+  Consumer consumer{*bench.client, bench.options()};
+  REQUIRE(consumer.subscribe({"t"}, "g"));
+  bench.poll_for(consumer, 3s);
+  REQUIRE(bench.values.size() == 3);
+  CHECK(bench.cluster.committed.empty());
+  bench.cluster.made_anew["t"] = topic_id_of("t of another life");
+  bench.group.assign({});
+  bench.poll_for(consumer, 1s);
+  CHECK(bench.story == Story{"+01", "-01"});  // at once: nothing was waited for
+  CHECK(bench.cluster.asked[ApiKey::offset_commit] == 1);
+  CHECK(bench.cluster.committed.empty());
+  bench.run(consumer.stop(bench.in(5s)));
+  bench.run(bench.client->stop());
+}
+
 TEST_CASE("consumer protocol: a fenced member loses everything and joins again",
           "[clients][consumer][group]") {
   for (const auto code : {ErrorCode::fenced_member_epoch, ErrorCode::unknown_member_id}) {

@@ -57,6 +57,7 @@ struct FakeCluster {
   };
   std::map<BrokerId, net::Endpoint> brokers;
   std::map<TopicPartition, Log> logs;
+  std::map<std::string, TopicId> made_anew;  // topics that were deleted and made again
   std::map<TopicPartition, std::int64_t> committed;
   std::map<protocol::ApiKey, std::deque<protocol::ErrorCode>> errors;  // for the next answers
   std::map<protocol::ApiKey, int> asked;
@@ -82,6 +83,16 @@ struct FakeCluster {
     const auto code = queue.front();
     queue.pop_front();
     return code;
+  }
+  TopicId id_of(const std::string& topic) const {
+    const auto anew = made_anew.find(topic);
+    return anew == made_anew.end() ? topic_id_of(topic) : anew->second;
+  }
+  /// Of the topic that has the id now; empty when there is none.
+  std::string name_of(const TopicId& id) const {
+    for (const auto& [at, log] : logs)
+      if (id_of(at.topic) == id) return at.topic;
+    return {};
   }
   void add_topic(const std::string& name, std::int32_t partitions, BrokerId leader = BrokerId{1}) {
     for (std::int32_t i = 0; i < partitions; ++i) {
@@ -193,7 +204,11 @@ class FakeBroker {
   protocol::ProduceResponse produce(const protocol::ProduceRequest& request, std::int16_t version);
   protocol::FetchResponse fetch(const protocol::FetchRequest& request);
   protocol::ListOffsetsResponse list_offsets(const protocol::ListOffsetsRequest& request);
+
+  // Of groups; in fake_groups.hpp.
   protocol::JoinGroupResponse join(const protocol::JoinGroupRequest& request);
+  protocol::OffsetCommitResponse commit(const protocol::OffsetCommitRequest& request,
+                                        std::int16_t version);
 
   // Of transactions; in fake_transactions.hpp.
   protocol::ErrorCode coordinated(protocol::ErrorCode code, std::int16_t epoch) const;
@@ -240,7 +255,7 @@ inline protocol::MetadataResponse FakeBroker::metadata(const protocol::MetadataR
   for (const auto& [at, log] : cluster_.logs) {
     auto& topic = topics[at.topic];
     topic.name = at.topic;
-    topic.topic_id = topic_id_of(at.topic);
+    topic.topic_id = cluster_.id_of(at.topic);
     topic.partitions.push_back({.partition_index = at.partition.value,
                                 .leader_id = log.leader.value,
                                 .leader_epoch = log.epoch});
@@ -362,27 +377,6 @@ inline protocol::ListOffsetsResponse FakeBroker::list_offsets(
   return response;
 }
 
-inline protocol::JoinGroupResponse FakeBroker::join(const protocol::JoinGroupRequest& request) {
-  using protocol::ErrorCode;
-  protocol::JoinGroupResponse response;
-  response.error_code = cluster_.next_error(protocol::ApiKey::join_group);
-  if (response.error_code != ErrorCode::none) return response;
-  if (request.member_id.empty()) {
-    cluster_.member = "member-1";
-    response.error_code = ErrorCode::member_id_required;
-    response.member_id = cluster_.member;
-    return response;
-  }
-  response.generation_id = ++cluster_.generation;
-  response.protocol_type = request.protocol_type;
-  response.protocol_name = request.protocols.front().name;
-  response.leader = request.member_id;
-  response.member_id = request.member_id;
-  response.members.push_back(
-      {.member_id = request.member_id, .metadata = request.protocols.front().metadata});
-  return response;
-}
-
 inline std::optional<protocol::EncodedMessage> FakeBroker::handle(
     const protocol::RequestHeader& header, protocol::Reader& in) {
   using namespace protocol;
@@ -457,24 +451,8 @@ inline std::optional<protocol::EncodedMessage> FakeBroker::handle(
       return answer<LeaveGroupRequest>(header, in,
                                        [](const auto&, auto) { return LeaveGroupResponse{}; });
     case ApiKey::offset_commit:
-      return answer<OffsetCommitRequest>(header, in, [this](const auto& r, auto) {
-        OffsetCommitResponse response;
-        cluster_.generations_committed.push_back(r.generation_id_or_member_epoch);
-        for (const auto& topic : r.topics) {
-          auto& answers = response.topics.emplace_back();
-          answers.name = topic.name;
-          for (const auto& part : topic.partitions) {
-            const auto code = cluster_.next_error(ApiKey::offset_commit);
-            if (code == ErrorCode::none) {
-              cluster_.committed[{topic.name, PartitionIndex{part.partition_index}}] =
-                  part.committed_offset;
-            }
-            answers.partitions.push_back(
-                {.partition_index = part.partition_index, .error_code = code});
-          }
-        }
-        return response;
-      });
+      return answer<OffsetCommitRequest>(
+          header, in, [this](const auto& r, std::int16_t version) { return commit(r, version); });
     case ApiKey::offset_fetch:
       return answer<OffsetFetchRequest>(header, in, [this](const auto& r, auto) {
         OffsetFetchResponse response;
@@ -496,4 +474,5 @@ inline std::optional<protocol::EncodedMessage> FakeBroker::handle(
 
 }  // namespace millrace::clients::test
 
+#include "tests/clients/fake_groups.hpp"
 #include "tests/clients/fake_transactions.hpp"
