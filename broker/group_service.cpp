@@ -3,6 +3,8 @@
 #include <fmt/ostream.h>
 #include <spdlog/spdlog.h>
 
+#include <utility>
+
 #include "broker/errors.hpp"
 #include "broker/log_replay.hpp"
 #include "broker/shard.hpp"
