@@ -39,6 +39,11 @@ MetadataImage::TopicPtr MetadataImage::topic(TopicId id) const {
   return found == by_id_.end() ? nullptr : found->second;
 }
 
+const BrokerImage* MetadataImage::broker(BrokerId id) const {
+  const auto found = brokers_.find(id);
+  return found == brokers_.end() ? nullptr : &found->second;
+}
+
 const ConfigOverrides& MetadataImage::broker_configs(const std::string& broker) const {
   static const ConfigOverrides kNone;
   const auto found = broker_configs_.find(broker);
@@ -91,6 +96,12 @@ void MetadataImage::apply(const MetadataRecord& record) {
       for (const auto id : from.in_sync()) partition.in_sync.emplace_back(id);
       if (from.leader() >= 0) partition.leader = BrokerId{from.leader()};
       partition.leader_epoch = LeaderEpoch{from.leader_epoch()};
+      for (const auto id : from.adding()) partition.adding.emplace_back(id);
+      for (const auto id : from.removing()) partition.removing.emplace_back(id);
+      for (const auto id : from.eligible()) partition.eligible.emplace_back(id);
+      if (from.has_last_leader()) partition.last_leader = BrokerId{from.last_leader()};
+      partition.recovering = from.recovering();
+      partition.partition_epoch = from.partition_epoch();
       auto& partitions = edit(id_from_bytes(from.topic_id())).partitions;
       const auto index = static_cast<std::size_t>(from.partition());
       ENSURE(index <= partitions.size());
@@ -125,6 +136,32 @@ void MetadataImage::apply(const MetadataRecord& record) {
     }
     case MetadataRecord::kProducerIds:
       next_producer_id_ = record.producer_ids().next();
+      return;
+    case MetadataRecord::kBroker: {
+      const auto& from = record.broker();
+      BrokerImage broker;
+      broker.id = BrokerId{from.id()};
+      broker.epoch = from.epoch();
+      broker.incarnation = id_from_bytes(from.incarnation());
+      if (from.has_rack()) broker.rack = from.rack();
+      for (const auto& at : from.endpoints())
+        broker.endpoints.push_back(
+            {at.listener(), at.host(), static_cast<std::uint16_t>(at.port()), at.security()});
+      broker.fenced = from.fenced();
+      broker.shutting_down = from.shutting_down();
+      brokers_[broker.id] = std::move(broker);
+      return;
+    }
+    case MetadataRecord::kBrokerChange: {
+      const auto& from = record.broker_change();
+      const auto found = brokers_.find(BrokerId{from.id()});
+      ENSURE(found != brokers_.end() && found->second.epoch == from.epoch());
+      if (from.has_fenced()) found->second.fenced = from.fenced();
+      if (from.has_shutting_down()) found->second.shutting_down = from.shutting_down();
+      return;
+    }
+    case MetadataRecord::kRemoveBroker:
+      ENSURE(brokers_.erase(BrokerId{record.remove_broker().id()}) == 1);
       return;
     case MetadataRecord::RECORD_NOT_SET:
       return;  // written by a newer version; what it means is not for us

@@ -25,6 +25,37 @@ struct PartitionImage {
   std::vector<BrokerId> in_sync;   // subset of `replicas`
   std::optional<BrokerId> leader;
   LeaderEpoch leader_epoch;  // grows with every change of leader
+  // A reassignment under way: of `replicas`, those that come and those that go when these are in
+  // sync.
+  std::vector<BrokerId> adding;
+  std::vector<BrokerId> removing;
+  // Not in sync any more, but with all that was acknowledged (KIP-966).
+  std::vector<BrokerId> eligible;
+  std::optional<BrokerId> last_leader;  // of a partition that has nobody in sync
+  bool recovering = false;              // the leader was elected though it may lack records
+  std::int32_t partition_epoch = 0;     // grows with every change
+};
+
+/// Where a broker is reached, for those who use the listener of that name.
+struct EndpointImage {
+  friend bool operator==(const EndpointImage&, const EndpointImage&) = default;
+  std::string listener;
+  std::string host;
+  std::uint16_t port = 0;
+  std::string security;  // a security protocol of Kafka's: PLAINTEXT, SSL and so on
+};
+
+struct BrokerImage {
+  friend bool operator==(const BrokerImage&, const BrokerImage&) = default;
+  BrokerId id;
+  std::int64_t epoch = -1;  // the offset of its registration in the metadata log
+  Uuid incarnation;         // of the process
+  std::optional<std::string> rack;
+  std::vector<EndpointImage> endpoints;
+  bool fenced = true;          // leads nothing and is in no in-sync set
+  bool shutting_down = false;  // is handing over what it leads
+
+  [[nodiscard]] bool may_lead() const { return !fenced && !shutting_down; }
 };
 
 struct TopicImage {
@@ -55,6 +86,10 @@ class MetadataImage {
   [[nodiscard]] const std::map<std::string, TopicPtr, std::less<>>& topics() const {
     return by_name_;
   }
+  /// Registered brokers, by id.
+  [[nodiscard]] const std::map<BrokerId, BrokerImage>& brokers() const { return brokers_; }
+  /// Null when it is not registered.
+  [[nodiscard]] const BrokerImage* broker(BrokerId id) const;
   /// Overrides of broker settings; an empty name holds those of all brokers.
   [[nodiscard]] const ConfigOverrides& broker_configs(const std::string& broker) const;
   /// Overrides of settings of groups, by group id.
@@ -76,6 +111,7 @@ class MetadataImage {
 
   std::map<std::string, TopicPtr, std::less<>> by_name_;
   std::unordered_map<TopicId, TopicPtr> by_id_;  // the same topics
+  std::map<BrokerId, BrokerImage> brokers_;
   std::map<std::string, ConfigOverrides> broker_configs_;
   std::shared_ptr<const GroupConfigs> group_configs_ = std::make_shared<const GroupConfigs>();
   std::int64_t next_producer_id_ = 0;

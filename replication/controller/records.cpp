@@ -32,6 +32,12 @@ MetadataRecord partition_record(TopicId topic, PartitionIndex index, const Parti
   for (const BrokerId id : image.in_sync) partition.add_in_sync(id.value);
   partition.set_leader(image.leader ? image.leader->value : -1);
   partition.set_leader_epoch(image.leader_epoch.value);
+  for (const BrokerId id : image.adding) partition.add_adding(id.value);
+  for (const BrokerId id : image.removing) partition.add_removing(id.value);
+  for (const BrokerId id : image.eligible) partition.add_eligible(id.value);
+  if (image.last_leader) partition.set_last_leader(image.last_leader->value);
+  partition.set_recovering(image.recovering);
+  partition.set_partition_epoch(image.partition_epoch);
   return record;
 }
 
@@ -60,6 +66,43 @@ MetadataRecord producer_ids_record(BrokerId broker, std::int64_t next) {
   MetadataRecord record;
   record.mutable_producer_ids()->set_broker(broker.value);
   record.mutable_producer_ids()->set_next(next);
+  return record;
+}
+
+MetadataRecord broker_record(const BrokerImage& broker) {
+  MetadataRecord record;
+  auto& to = *record.mutable_broker();
+  to.set_id(broker.id.value);
+  to.set_epoch(broker.epoch);
+  to.set_incarnation(id_bytes(broker.incarnation));
+  if (broker.rack) to.set_rack(*broker.rack);
+  for (const auto& at : broker.endpoints) {
+    auto& endpoint = *to.add_endpoints();
+    endpoint.set_listener(at.listener);
+    endpoint.set_host(at.host);
+    endpoint.set_port(at.port);
+    endpoint.set_security(at.security);
+  }
+  to.set_fenced(broker.fenced);
+  to.set_shutting_down(broker.shutting_down);
+  return record;
+}
+
+MetadataRecord broker_change_record(const BrokerImage& broker, std::optional<bool> fenced,
+                                    std::optional<bool> shutting_down) {
+  MetadataRecord record;
+  auto& change = *record.mutable_broker_change();
+  change.set_id(broker.id.value);
+  change.set_epoch(broker.epoch);
+  if (fenced) change.set_fenced(*fenced);
+  if (shutting_down) change.set_shutting_down(*shutting_down);
+  return record;
+}
+
+MetadataRecord remove_broker_record(const BrokerImage& broker) {
+  MetadataRecord record;
+  record.mutable_remove_broker()->set_id(broker.id.value);
+  record.mutable_remove_broker()->set_epoch(broker.epoch);
   return record;
 }
 

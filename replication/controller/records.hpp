@@ -20,5 +20,10 @@ MetadataRecord broker_config_record(std::string_view broker, std::string_view ke
 MetadataRecord group_config_record(std::string_view group, std::string_view key,
                                    std::optional<std::string_view> value);
 MetadataRecord producer_ids_record(BrokerId broker, std::int64_t next);
+MetadataRecord broker_record(const BrokerImage& broker);
+/// What is not given stays.
+MetadataRecord broker_change_record(const BrokerImage& broker, std::optional<bool> fenced,
+                                    std::optional<bool> shutting_down);
+MetadataRecord remove_broker_record(const BrokerImage& broker);
 
 }  // namespace millrace::replication
