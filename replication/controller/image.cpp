@@ -11,6 +11,12 @@ bool TopicImage::is_internal() const {
   return is_internal_topic(name);
 }
 
+const PartitionImage* TopicImage::partition(PartitionIndex index) const {
+  if (index.value < 0) return nullptr;
+  const auto at = static_cast<std::size_t>(index.value);
+  return at < partitions.size() ? &partitions[at] : nullptr;
+}
+
 std::string id_bytes(TopicId id) {
   return {reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()};
 }

@@ -65,6 +65,8 @@ struct TopicImage {
   ConfigOverrides configs;
 
   [[nodiscard]] bool is_internal() const;
+  /// Null when there is none.
+  [[nodiscard]] const PartitionImage* partition(PartitionIndex index) const;
 };
 
 /// What the cluster is, at one point of the metadata log. Immutable once published: every shard of

@@ -12,12 +12,6 @@ namespace {
 
 using protocol::ErrorCode;
 
-const PartitionImage* find(const TopicImage& topic, PartitionIndex index) {
-  if (index.value < 0) return nullptr;
-  const auto at = static_cast<std::size_t>(index.value);
-  return at < topic.partitions.size() ? &topic.partitions[at] : nullptr;
-}
-
 ErrorCode refusal(const MetadataImage& image, const PartitionImage& now, BrokerId broker,
                   const InSyncProposal& wish) {
   if (wish.leader_epoch > now.leader_epoch) return ErrorCode::not_controller;
@@ -62,7 +56,7 @@ ControllerOutcome<std::vector<InSyncAnswer>> alter_in_sync(
       continue;
     }
     const auto topic = image.topic(wish.topic);
-    const auto* const now = topic ? find(*topic, wish.partition) : nullptr;
+    const auto* const now = topic ? topic->partition(wish.partition) : nullptr;
     if (now == nullptr) {
       answer.error = topic ? ErrorCode::unknown_topic_or_partition : ErrorCode::unknown_topic_id;
       continue;
