@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "replication/controller/controller.hpp"
+#include "replication/controller/eligible.hpp"
 #include "replication/controller/records.hpp"
 
 namespace millrace::replication {
@@ -164,7 +166,12 @@ ControllerOutcome<IncrementalAlterConfigsResponse> Controller::alter_configs(
       if (why) refuse(ErrorCode::invalid_config, std::move(*why));
     }
     if (result.error_code != ErrorCode::none || request.validate_only) continue;
-    for (const Edit& edit : edits) outcome.records.push_back(record_of(resource, edit));
+    for (const Edit& edit : edits) {
+      outcome.records.push_back(record_of(resource, edit));
+      if (is_group) continue;
+      std::ranges::move(forget_eligible(image, topic.get(), edit.key, rules_),
+                        std::back_inserter(outcome.records));
+    }
   }
   return outcome;
 }

@@ -30,7 +30,8 @@ TopicId id_from_bytes(std::string_view bytes) {
 
 ImagePtr MetadataImage::with(std::span<const MetadataRecord> records) const {
   auto next = std::make_shared<MetadataImage>(*this);
-  for (const auto& record : records) next->apply(record);
+  Edited edited;
+  for (const auto& record : records) next->apply(record, edited);
   ++next->revision_;
   return next;
 }
@@ -74,23 +75,27 @@ void MetadataImage::set_group_config(const schema::ConfigRecord& record) {
   group_configs_ = std::move(copy);
 }
 
-/// A copy of the topic that only this image has, put in the place of the shared one.
-TopicImage& MetadataImage::edit(TopicId id) {
+/// A copy of the topic that only this image has, put in the place of the shared one; `edited` knows
+/// those that were made already.
+TopicImage& MetadataImage::edit(TopicId id, Edited& edited) {
+  if (const auto ours = edited.find(id); ours != edited.end()) return *ours->second;
   const auto found = by_id_.find(id);
   ENSURE(found != by_id_.end());
   auto copy = std::make_shared<TopicImage>(*found->second);
   TopicImage& topic = *copy;
+  edited[id] = &topic;
   found->second = copy;
   by_name_[topic.name] = std::move(copy);
   return topic;
 }
 
-void MetadataImage::apply(const MetadataRecord& record) {
+void MetadataImage::apply(const MetadataRecord& record, Edited& edited) {
   switch (record.record_case()) {
     case MetadataRecord::kTopic: {
       auto topic = std::make_shared<TopicImage>();
       topic->name = record.topic().name();
       topic->id = id_from_bytes(record.topic().id());
+      edited[topic->id] = topic.get();
       by_id_[topic->id] = topic;
       by_name_[topic->name] = std::move(topic);
       return;
@@ -108,7 +113,7 @@ void MetadataImage::apply(const MetadataRecord& record) {
       if (from.has_last_leader()) partition.last_leader = BrokerId{from.last_leader()};
       partition.recovering = from.recovering();
       partition.partition_epoch = from.partition_epoch();
-      auto& partitions = edit(id_from_bytes(from.topic_id())).partitions;
+      auto& partitions = edit(id_from_bytes(from.topic_id()), edited).partitions;
       const auto index = static_cast<std::size_t>(from.partition());
       ENSURE(index <= partitions.size());
       if (index == partitions.size()) partitions.emplace_back();
@@ -119,6 +124,7 @@ void MetadataImage::apply(const MetadataRecord& record) {
       const auto found = by_id_.find(id_from_bytes(record.remove_topic().topic_id()));
       ENSURE(found != by_id_.end());
       by_name_.erase(found->second->name);
+      edited.erase(found->first);
       by_id_.erase(found);
       return;
     }
@@ -129,7 +135,7 @@ void MetadataImage::apply(const MetadataRecord& record) {
       if (from.resource() == schema::ConfigRecord::TOPIC) {
         const auto named = topic(from.name());
         ENSURE(named != nullptr);
-        overrides = &edit(named->id).configs;
+        overrides = &edit(named->id, edited).configs;
       } else {
         overrides = &broker_configs_[from.name()];
       }
@@ -149,6 +155,7 @@ void MetadataImage::apply(const MetadataRecord& record) {
       broker.id = BrokerId{from.id()};
       broker.epoch = from.epoch();
       broker.incarnation = id_from_bytes(from.incarnation());
+      broker.directory = id_from_bytes(from.directory());
       if (from.has_rack()) broker.rack = from.rack();
       for (const auto& at : from.endpoints())
         broker.endpoints.push_back(

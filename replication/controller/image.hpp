@@ -50,6 +50,7 @@ struct BrokerImage {
   BrokerId id;
   std::int64_t epoch = -1;  // the offset of its registration in the metadata log
   Uuid incarnation;         // of the process
+  Uuid directory;           // of its data: another one has none of what it acknowledged
   std::optional<std::string> rack;
   std::vector<EndpointImage> endpoints;
   bool fenced = true;          // leads nothing and is in no in-sync set
@@ -107,8 +108,9 @@ class MetadataImage {
   [[nodiscard]] std::int64_t next_producer_id() const { return next_producer_id_; }
 
  private:
-  void apply(const MetadataRecord& record);
-  TopicImage& edit(TopicId id);
+  using Edited = std::unordered_map<TopicId, TopicImage*>;
+  void apply(const MetadataRecord& record, Edited& edited);
+  TopicImage& edit(TopicId id, Edited& edited);
   void set_group_config(const schema::ConfigRecord& record);
 
   std::map<std::string, TopicPtr, std::less<>> by_name_;

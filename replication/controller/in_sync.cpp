@@ -33,7 +33,7 @@ ErrorCode refusal(const MetadataImage& image, const PartitionImage& now, BrokerI
   for (const auto& member : wish.in_sync) {
     const auto* const known = image.broker(member.id);
     if (known == nullptr || !known->may_lead()) return ErrorCode::ineligible_replica;
-    if (member.epoch != -1 && member.epoch != known->epoch) return ErrorCode::ineligible_replica;
+    if (member.epoch != known->epoch) return ErrorCode::ineligible_replica;
   }
   return ErrorCode::none;
 }

@@ -14,7 +14,7 @@ namespace millrace::replication {
 struct InSyncProposal {
   struct Member {
     BrokerId id;
-    std::int64_t epoch = -1;  // of the broker as the leader knows it; -1: it does not
+    std::int64_t epoch = -1;  // of the broker, as it fetched from the leader
   };
   TopicId topic;
   PartitionIndex partition;

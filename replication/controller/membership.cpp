@@ -66,7 +66,7 @@ void Membership::take_over(const MetadataImage& image, Instant now) {
 
 bool Membership::alive(BrokerId broker, Instant now) const {
   const auto found = sessions_.find(broker);
-  return found != sessions_.end() && now - found->second.last_contact < settings_.session_timeout;
+  return found != sessions_.end() && now < found->second.last_contact + settings_.session_timeout;
 }
 
 // Registration ----------------------------------------------------------------------------------
@@ -89,7 +89,8 @@ ControllerOutcome<RegistrationAnswer> Membership::register_broker(const Metadata
     sessions_[request.id].epoch = known->epoch;
     return {{}, {.epoch = known->epoch}};  // it has not heard the answer
   }
-  if (known != nullptr && alive(request.id, now)) {
+  const bool gone = known != nullptr && request.stopped_cleanly_at == known->epoch;
+  if (known != nullptr && !gone && alive(request.id, now)) {
     return refused(ErrorCode::duplicate_broker_registration,
                    named(request.id) +
                        " is registered by another process that is alive: give this one another "
@@ -98,13 +99,19 @@ ControllerOutcome<RegistrationAnswer> Membership::register_broker(const Metadata
   ControllerOutcome<RegistrationAnswer> outcome;
   if (known != nullptr) {
     // Its registration below fences it. If it died, its logs may lack what they acknowledged.
+    const bool other_data = request.directory != known->directory;
     const bool died = request.stopped_cleanly_at != known->epoch;
-    step_down(image, request.id, died, outcome.records);
+    step_down(image, request.id,
+              other_data ? Logs::gone
+              : died     ? Logs::unsure
+                         : Logs::kept,
+              outcome.records);
   }
   BrokerImage broker;
   broker.id = request.id;
   broker.epoch = next_offset + static_cast<std::int64_t>(outcome.records.size());
   broker.incarnation = request.incarnation;
+  broker.directory = request.directory;
   broker.rack = request.rack;
   broker.endpoints = request.endpoints;
   outcome.records.push_back(broker_record(broker));
@@ -155,6 +162,7 @@ ControllerOutcome<BrokerHeartbeatAnswer> Membership::heartbeat(const MetadataIma
   answer.fenced = broker->fenced;
   if (broker->fenced) {
     answer.may_stop = request.wants_to_stop;
+    if (answer.may_stop) session.last_contact = Instant::min();  // the next process need not wait
     if (request.wants_to_stop || request.wants_fence || !answer.caught_up) return outcome;
     records.push_back(broker_change_record(*broker, false, false));
     bring_back(image, *broker, records);
@@ -165,21 +173,25 @@ ControllerOutcome<BrokerHeartbeatAnswer> Membership::heartbeat(const MetadataIma
     fence(image, *broker, records);
     answer.fenced = true;
     answer.may_stop = request.wants_to_stop;
+    if (answer.may_stop) session.last_contact = Instant::min();
     return outcome;
   }
   if (!request.wants_to_stop) return outcome;
   if (!broker->shutting_down) {
     records.push_back(broker_change_record(*broker, std::nullopt, true));
-    step_down(image, request.id, false, records);
+    step_down(image, request.id, Logs::kept, records);
     session.handed_over_at = next_offset + static_cast<std::int64_t>(records.size());
     return outcome;
   }
-  // The others must know before it goes, or clients are sent to a broker that is not there.
+  // The others must know before it goes, or clients are sent to a broker that is not there. What
+  // another controller had it hand over is known when all have heard of what is newest now.
+  if (!session.handed_over_at) session.handed_over_at = next_offset;
   if (leads(image, request.id)) return outcome;
-  if (lowest_applied(image, request.id) < session.handed_over_at) return outcome;
+  if (lowest_applied(image, request.id) < *session.handed_over_at) return outcome;
   fence(image, *broker, records);
   answer.fenced = true;
   answer.may_stop = true;
+  session.last_contact = Instant::min();
   return outcome;
 }
 
@@ -206,7 +218,9 @@ std::vector<MetadataRecord> Membership::connection_lost(const MetadataImage& ima
                                                         std::int64_t epoch) {
   Records records;
   const auto* const known = image.broker(broker);
-  if (known != nullptr && known->epoch == epoch && !known->fenced) fence(image, *known, records);
+  if (known == nullptr || known->epoch != epoch || known->fenced) return records;
+  sessions_[broker].last_contact = Instant::min();
+  fence(image, *known, records);
   return records;
 }
 
@@ -238,14 +252,15 @@ std::optional<Instant> Membership::next_deadline(const MetadataImage& image) con
 /// It leaves every in-sync set and leads nothing.
 void Membership::fence(const MetadataImage& image, const BrokerImage& broker, Records& out) {
   out.push_back(broker_change_record(broker, true, false));
-  step_down(image, broker.id, false, out);
+  step_down(image, broker.id, Logs::kept, out);
 }
 
-/// `died`: where acknowledgements do not wait for syncs, its logs may lack what they promised.
-void Membership::step_down(const MetadataImage& image, BrokerId broker, bool died, Records& out) {
+void Membership::step_down(const MetadataImage& image, BrokerId broker, Logs logs, Records& out) {
   held_.for_each(
       image, broker, [&](const TopicImage& topic, PartitionIndex index, const PartitionImage& now) {
-        const bool lost = died && rules_.effective("flush.mode", topic.configs) == "async";
+        const bool lost =
+            logs == Logs::gone ||
+            (logs == Logs::unsure && rules_.effective("flush.mode", topic.configs) == "async");
         const bool concerned =
             has(now.in_sync, broker) || now.leader == broker || (lost && has(now.eligible, broker));
         if (!concerned) return;
@@ -253,6 +268,21 @@ void Membership::step_down(const MetadataImage& image, BrokerId broker, bool die
         if (lost) wish.lost_its_log = broker;
         change(topic, index, now, wish, rules_for(image, topic, now, rules_, broker), out);
       });
+}
+
+std::vector<MetadataRecord> Membership::revive(const MetadataImage& image,
+                                               std::size_t records_max) const {
+  Records records;
+  for (const auto& [name, topic] : image.topics()) {
+    PartitionIndex index{0};
+    for (const auto& now : topic->partitions) {
+      if (records.size() >= records_max) return records;
+      if (!now.leader)
+        change(*topic, index, now, {}, rules_for(image, *topic, now, rules_), records);
+      ++index.value;
+    }
+  }
+  return records;
 }
 
 /// What has no leader may have one again.

@@ -17,11 +17,12 @@ namespace millrace::replication {
 struct Registration {
   BrokerId id;
   Uuid incarnation;  // made anew by each process, so that a repeated request is known
+  Uuid directory;    // of its data: with another one than before it has lost its logs
   std::string cluster_id;
   std::optional<std::string> rack;
   std::vector<EndpointImage> endpoints;  // at least one
   /// The epoch of the process before, if that one stopped in order: then its logs have all that
-  /// they acknowledged, whatever the topics' flush mode.
+  /// they acknowledged, whatever the topics' flush mode. Nothing also if a log was found damaged.
   std::optional<std::int64_t> stopped_cleanly_at;
 };
 
@@ -61,6 +62,10 @@ struct MembershipSettings {
 /// its first heartbeat with which it has applied its own registration, and fenced again when it
 /// asks for it or is silent for the session timeout. One that wants to stop hands over what it
 /// leads, and may go when all other brokers have heard of that.
+///
+/// `rules` must answer from what is committed for the whole cluster: if leaders acknowledged by
+/// another `min.insync.replicas` or `flush.mode` than is known here, who counts as safe might not
+/// be.
 class Membership {
  public:
   Membership(MembershipSettings settings, const ConfigRules& rules)
@@ -81,6 +86,9 @@ class Membership {
   ControllerOutcome<BrokerHeartbeatAnswer> heartbeat(const MetadataImage& image,
                                                      const BrokerHeartbeat& request,
                                                      std::int64_t next_offset, Instant now);
+  /// Gives leaders to partitions that have none and could have one: after settings changed, and
+  /// now and then, at most `records_max` of them.
+  std::vector<MetadataRecord> revive(const MetadataImage& image, std::size_t records_max) const;
   /// Its connection was reset: most likely it is dead. The election begins now; if it lives, its
   /// next heartbeat unfences it.
   std::vector<MetadataRecord> connection_lost(const MetadataImage& image, BrokerId broker,
@@ -99,15 +107,20 @@ class Membership {
     Instant last_contact;
     std::int64_t epoch = -1;
     std::int64_t applied = 0;
-    std::int64_t handed_over_at = 0;  // the offset behind the records that took its leaderships
+    std::optional<std::int64_t> handed_over_at;  // behind the records that took its leaderships
   };
   using Records = std::vector<MetadataRecord>;
+  enum class Logs : std::uint8_t {
+    kept,
+    unsure,  // its process died: acknowledgements that did not wait for a sync may be void
+    gone,
+  };
 
   [[nodiscard]] bool alive(BrokerId broker, Instant now) const;
   [[nodiscard]] std::int64_t lowest_applied(const MetadataImage& image, BrokerId except) const;
   bool leads(const MetadataImage& image, BrokerId broker);
   void fence(const MetadataImage& image, const BrokerImage& broker, Records& out);
-  void step_down(const MetadataImage& image, BrokerId broker, bool died, Records& out);
+  void step_down(const MetadataImage& image, BrokerId broker, Logs logs, Records& out);
   void bring_back(const MetadataImage& image, const BrokerImage& broker, Records& out);
 
   MembershipSettings settings_;

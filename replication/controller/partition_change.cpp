@@ -48,7 +48,8 @@ void keep_eligible(const PartitionImage& now, PartitionImage& next, const Partit
     next.last_leader.reset();
     return;
   }
-  for (const BrokerId broker : now.in_sync) add(next.eligible, broker);
+  if (!wish.forget_eligible)
+    for (const BrokerId broker : now.in_sync) add(next.eligible, broker);
   std::erase_if(next.eligible, [&](BrokerId broker) {
     return has(next.in_sync, broker) || !has(next.replicas, broker) || broker == wish.lost_its_log;
   });
@@ -100,6 +101,7 @@ std::optional<PartitionImage> changed(const PartitionImage& now, const Partition
   if (wish.in_sync) next.in_sync = *wish.in_sync;
   if (wish.lost_its_log) remove(next.in_sync, *wish.lost_its_log);
   if (wish.recovered) next.recovering = false;
+  if (wish.forget_eligible) next.eligible.clear();
   next.in_sync = without(std::move(next.in_sync), without(next.in_sync, next.replicas));
   complete_reassignment(next);
   keep_eligible(now, next, wish, rules);
@@ -111,7 +113,7 @@ std::optional<PartitionImage> changed(const PartitionImage& now, const Partition
     remove(next.eligible, *elected.leader);
     if (elected.unclean || rules.min_in_sync == 1) next.eligible.clear();
     next.last_leader.reset();
-    next.recovering = elected.unclean;
+    next.recovering = next.recovering || elected.unclean;
   }
   const bool replica_went = !without(now.replicas, next.replicas).empty();
   if (elected.leader != now.leader || replica_went) ++next.leader_epoch.value;

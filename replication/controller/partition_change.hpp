@@ -34,6 +34,8 @@ struct PartitionWish {
   std::optional<std::vector<BrokerId>> removing = std::nullopt;
   /// May have come back without all that it had acknowledged: no longer in sync, nor eligible.
   std::optional<BrokerId> lost_its_log = std::nullopt;
+  /// `min.insync.replicas` changed, by which the eligible ones were judged.
+  bool forget_eligible = false;
   /// The leader that was elected without being safe has settled what the log is now.
   bool recovered = false;
 };
@@ -44,7 +46,7 @@ struct PartitionWish {
 /// - A reassignment is completed as soon as all that were being added are in sync: the removed
 ///   replicas go.
 /// - Below `min_in_sync`, members that leave the in-sync set become eligible, and stay so until the
-///   set is that large again.
+///   set is that large again, or until they are judged by another minimum.
 /// - A leader comes from the in-sync set, in the order of the replicas; from the eligible ones if
 ///   nobody of the set may lead. If both are empty, all who were in either have lost their logs:
 ///   the last leader is then the best there is. Else there is none, unless the election is unclean.

@@ -1,9 +1,10 @@
 #pragma once
 
 #include <functional>
+#include <map>
+#include <set>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "replication/controller/image.hpp"
 
@@ -26,16 +27,8 @@ class PartitionsByBroker {
   [[nodiscard]] std::size_t count(BrokerId broker) const;
 
  private:
-  struct Key {
-    friend bool operator==(const Key&, const Key&) = default;
-    friend auto operator<=>(const Key&, const Key&) = default;
-    TopicId topic;
-    PartitionIndex partition;
-  };
-  struct Hash {
-    std::size_t operator()(const Key& key) const noexcept;
-  };
-  std::unordered_map<BrokerId, std::unordered_set<Key, Hash>> held_;
+  using Held = std::map<TopicId, std::set<PartitionIndex>>;
+  std::unordered_map<BrokerId, Held> held_;
 };
 
 }  // namespace millrace::replication

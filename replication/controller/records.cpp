@@ -75,6 +75,7 @@ MetadataRecord broker_record(const BrokerImage& broker) {
   to.set_id(broker.id.value);
   to.set_epoch(broker.epoch);
   to.set_incarnation(id_bytes(broker.incarnation));
+  to.set_directory(id_bytes(broker.directory));
   if (broker.rack) to.set_rack(*broker.rack);
   for (const auto& at : broker.endpoints) {
     auto& endpoint = *to.add_endpoints();

@@ -47,9 +47,11 @@ struct Cluster {
     offset += static_cast<std::int64_t>(records.size());
   }
   RegistrationAnswer start(std::int32_t id, std::uint8_t process = 1,
-                           std::optional<std::int64_t> stopped_cleanly_at = std::nullopt) {
+                           std::optional<std::int64_t> stopped_cleanly_at = std::nullopt,
+                           std::uint8_t directory = 1) {
     Registration request{.id = BrokerId{id},
                          .incarnation = Uuid{{process}},
+                         .directory = Uuid{{directory}},
                          .cluster_id = "ours",
                          .endpoints = {{"PLAINTEXT", "localhost", 9092, "PLAINTEXT"}},
                          .stopped_cleanly_at = stopped_cleanly_at};
@@ -57,8 +59,9 @@ struct Cluster {
     commit(outcome.records);
     return outcome.response;
   }
-  BrokerHeartbeatAnswer beat(std::int32_t id, BrokerHeartbeat what = {.applied = 1 << 20}) {
+  BrokerHeartbeatAnswer beat(std::int32_t id, BrokerHeartbeat what = {}) {
     what.id = BrokerId{id};
+    if (what.applied == 0) what.applied = offset;  // all there is
     if (what.epoch == -1) what.epoch = image->broker(what.id)->epoch;
     const auto outcome = membership.heartbeat(*image, what, offset, now);
     commit(outcome.records);

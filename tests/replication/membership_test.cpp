@@ -50,6 +50,7 @@ TEST_CASE("membership: two processes with one id: the second waits until the fir
   Cluster c;
   c.make();
   CHECK(c.start(2, 2).error == ErrorCode::duplicate_broker_registration);
+  CHECK(c.image->broker(BrokerId{2})->incarnation == Uuid{{1}});
   c.now += seconds{9};
   const auto old_epoch = c.image->broker(BrokerId{2})->epoch;
   const auto answer = c.start(2, 2);
@@ -106,23 +107,75 @@ TEST_CASE("membership: a reset connection begins the election at once",
 
 TEST_CASE("membership: a broker that stops goes when the others know who leads now",
           "[replication][membership]") {
+  const bool controller_moves = GENERATE(false, true);
   Cluster c;
   c.make();
-  CHECK_FALSE(c.beat(1, {.applied = c.offset, .wants_to_stop = true}).may_stop);
+  const auto ask = [&] { return c.beat(1, {.applied = c.offset, .wants_to_stop = true}); };
+  c.beat(2, {.applied = c.offset});
+  c.beat(3, {.applied = c.offset});
+  CHECK_FALSE(ask().may_stop);
   CHECK(c.partition().leader == BrokerId{2});
   CHECK(c.image->broker(BrokerId{1})->shutting_down);
   const auto handed_over = c.offset;
-  c.beat(2, {.applied = handed_over - 1});
-  c.membership.take_over(*c.image, c.now);  // what brokers have applied is not in the log
-  c.beat(2, {.applied = handed_over - 1});
+  if (controller_moves) c.membership.take_over(*c.image, c.now);
   c.beat(3, {.applied = handed_over});
-  c.beat(1, {.applied = handed_over, .wants_to_stop = true});
-  c.beat(2, {.applied = c.offset});
-  c.beat(3, {.applied = c.offset});
-  const auto answer = c.beat(1, {.applied = c.offset, .wants_to_stop = true});
+  c.beat(2, {.applied = handed_over - 1});
+  CHECK_FALSE(ask().may_stop);
+  c.beat(2, {.applied = handed_over});
+  const auto answer = ask();
   CHECK(answer.may_stop);
   CHECK(answer.fenced);
   CHECK(c.image->broker(BrokerId{1})->fenced);
+  // The next process of it need not wait for the session of the one that left.
+  CHECK(c.start(1, 2).error == ErrorCode::none);
+}
+
+TEST_CASE("membership: a broker that comes back with an empty disk is not safe, whatever the mode",
+          "[replication][membership]") {
+  Cluster c;
+  c.make();
+  for (const std::int32_t broker : {3, 2, 1})
+    c.commit(c.membership.connection_lost(*c.image, BrokerId{broker},
+                                          c.image->broker(BrokerId{broker})->epoch));
+  REQUIRE(c.partition().eligible.size() == 2);
+  c.start(2, 2, std::nullopt, 9);
+  c.beat(2);
+  CHECK_FALSE(c.partition().leader.has_value());
+  c.start(1, 2);
+  c.beat(1);
+  CHECK(c.partition().leader == BrokerId{1});
+  CHECK_FALSE(c.partition().recovering);
+}
+
+TEST_CASE("membership: with another minimum, who was eligible is so no longer",
+          "[replication][membership]") {
+  Cluster c;
+  c.make();
+  for (const std::int32_t broker : {3, 2})
+    c.commit(c.membership.connection_lost(*c.image, BrokerId{broker},
+                                          c.image->broker(BrokerId{broker})->epoch));
+  REQUIRE(c.partition().eligible.size() == 1);
+  protocol::IncrementalAlterConfigsRequest request;
+  request.resources.push_back({.resource_type = 2, .resource_name = "t"});
+  request.resources.back().configs.push_back({.name = "min.insync.replicas", .value = "1"});
+  const Controller controller{{}, {BrokerId{1}}, c.rules};
+  c.commit(controller.alter_configs(*c.image, request).records);
+  CHECK(c.partition().eligible.empty());
+  CHECK(c.partition().leader == BrokerId{1});
+}
+
+TEST_CASE("membership: allowing unclean elections revives what has no leader",
+          "[replication][membership]") {
+  Cluster c;
+  c.make();
+  for (const std::int32_t broker : {3, 2, 1})
+    c.commit(c.membership.connection_lost(*c.image, BrokerId{broker},
+                                          c.image->broker(BrokerId{broker})->epoch));
+  c.beat(3);
+  CHECK(c.membership.revive(*c.image, 10).empty());
+  c.commit({topic_config_record("t", "unclean.leader.election.enable", "true")});
+  c.commit(c.membership.revive(*c.image, 10));
+  CHECK(c.partition().leader == BrokerId{3});
 }
 
 TEST_CASE("membership: where acknowledgements do not wait for syncs, one who died is not safe",
@@ -191,11 +244,16 @@ TEST_CASE("membership: what records say is what the image has", "[replication][m
 // In-sync sets ------------------------------------------------------------------------------------
 
 struct Proposer {
+  explicit Proposer(Cluster& cluster) : c{cluster} {}
   Cluster& c;
-  InSyncProposal wish{.topic = kTopic, .in_sync = {{.id = BrokerId{1}}, {.id = BrokerId{2}}}};
+  InSyncProposal wish{.topic = kTopic, .in_sync = {member(1), member(2)}};
   std::int32_t broker = 1;
   std::int64_t epoch_off_by = 0;
 
+  [[nodiscard]] InSyncProposal::Member member(std::int32_t id) const {
+    const auto* const known = c.image->broker(BrokerId{id});
+    return {.id = BrokerId{id}, .epoch = known == nullptr ? 1 : known->epoch};
+  }
   ErrorCode ask() {
     const BrokerId id{broker};
     const auto outcome =
@@ -214,7 +272,7 @@ TEST_CASE("in sync: the leader shrinks and grows the set", "[replication][in-syn
   CHECK(c.in_sync() == "12");
   CHECK(p.ask() == ErrorCode::invalid_update_version);  // it does not know of its own change yet
   p.wish.partition_epoch = 1;
-  p.wish.in_sync.push_back({.id = BrokerId{3}, .epoch = c.image->broker(BrokerId{3})->epoch});
+  p.wish.in_sync.push_back(p.member(3));
   CHECK(p.ask() == ErrorCode::none);
   CHECK(c.in_sync() == "123");
 }
@@ -257,18 +315,18 @@ TEST_CASE("in sync: who does not know the newest changes nothing", "[replication
     want(ErrorCode::unknown_topic_id);
   }
   SECTION("sets that cannot be") {
-    p.wish.in_sync = {{.id = BrokerId{2}}};
+    p.wish.in_sync = {p.member(2)};
     want(ErrorCode::invalid_request);
-    p.wish.in_sync = {{.id = BrokerId{1}}, {.id = BrokerId{4}}};
+    p.wish.in_sync = {p.member(1), p.member(4)};
     want(ErrorCode::invalid_request);
-    p.wish.in_sync = {{.id = BrokerId{1}}, {.id = BrokerId{1}}};
+    p.wish.in_sync = {p.member(1), p.member(1)};
     want(ErrorCode::invalid_request);
   }
   SECTION("members that are down, stopping or new") {
-    p.wish.in_sync = {{.id = BrokerId{1}}, {.id = BrokerId{2}, .epoch = 1}};
+    p.wish.in_sync = {p.member(1), {.id = BrokerId{2}, .epoch = 1}};
     want(ErrorCode::ineligible_replica);
     c.commit({broker_change_record(*c.image->broker(BrokerId{2}), std::nullopt, true)});
-    p.wish.in_sync = {{.id = BrokerId{1}}, {.id = BrokerId{2}}};
+    p.wish.in_sync = {p.member(1), p.member(2)};
     want(ErrorCode::ineligible_replica);
     c.commit({broker_change_record(*c.image->broker(BrokerId{2}), true, false)});
     want(ErrorCode::ineligible_replica);

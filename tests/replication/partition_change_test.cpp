@@ -120,6 +120,18 @@ TEST_CASE("partition: when all who were safe lost their logs, the last leader is
   CHECK(w.partition.recovering);
 }
 
+TEST_CASE("partition: a leader that has not settled its log is still recovering when it comes back",
+          "[replication][partition]") {
+  World w;
+  for (const std::int32_t broker : {3, 2, 1}) w.down(broker);
+  w.back(3);
+  w.apply({}, Election::unclean);
+  w.down(3);
+  w.back(3);
+  CHECK(w.partition.leader == BrokerId{3});
+  CHECK(w.partition.recovering);
+}
+
 TEST_CASE("partition: the preferred leader takes over only if it is in sync",
           "[replication][partition]") {
   World w;
@@ -166,7 +178,7 @@ TEST_CASE("partition: whoever leads without recovering has all that was acknowle
     for (int step = 0; step < 200; ++step) {
       const auto broker = static_cast<std::int32_t>(1 + rng.below(3));
       const PartitionImage before = w.partition;
-      switch (rng.below(5)) {
+      switch (rng.below(6)) {
         case 0:
           w.down(broker);
           break;
@@ -189,6 +201,10 @@ TEST_CASE("partition: whoever leads without recovering has all that was acknowle
           w.apply({.in_sync = less});
           break;
         }
+        case 4:  // the operator changes the minimum, and leaders acknowledge by the new one
+          w.min_in_sync = 1 + rng.below(3);
+          w.apply({.forget_eligible = true});
+          break;
         default:
           if (w.up.contains(broker) || rng.chance(2, 3)) break;
           w.apply({.lost_its_log = BrokerId{broker}});

@@ -48,7 +48,8 @@ struct Moves : Cluster {
     InSyncProposal wish{.topic = kTopic,
                         .leader_epoch = partition().leader_epoch,
                         .partition_epoch = partition().partition_epoch};
-    for (const BrokerId broker : brokers) wish.in_sync.push_back({.id = broker});
+    for (const BrokerId broker : brokers)
+      wish.in_sync.push_back({.id = broker, .epoch = image->broker(broker)->epoch});
     const BrokerId leader = *partition().leader;
     commit(alter_in_sync(*image, leader, image->broker(leader)->epoch, {wish}, rules).records);
   }
