@@ -12,8 +12,12 @@ ErrorReports::Verdict ErrorReports::ask(std::string_view key, Instant now) {
   }
   Entry& entry = entry_for(key);
   const bool lately = entry.told && now - entry.told_at < limits_.interval;
-  if (lately || lines_ == limits_.lines_max) {
+  if (lately) {
     ++entry.held_back;
+    return {};
+  }
+  if (lines_ == limits_.lines_max) {
+    ++others_;  // told with whatever line is next, for this error may never come again
     return {};
   }
   ++lines_;
@@ -26,6 +30,7 @@ ErrorReports::Verdict ErrorReports::ask(std::string_view key, Instant now) {
 
 /// A full table is started afresh: what it held back is not lost but told with the next line.
 ErrorReports::Entry& ErrorReports::entry_for(std::string_view key) {
+  key = key.substr(0, limits_.key_bytes_max);
   const auto known = entries_.find(key);
   if (known != entries_.end()) return known->second;
   if (entries_.size() >= limits_.keys_max) {

@@ -24,13 +24,14 @@ class ErrorReports {
   struct Limits {
     std::chrono::nanoseconds interval = std::chrono::seconds{10};
     std::size_t lines_max = 30;
-    std::size_t keys_max = 1'000;  // different errors that are told apart
+    std::size_t keys_max = 1'000;     // different errors that are told apart
+    std::size_t key_bytes_max = 512;  // by which they are
   };
   struct Verdict {
     friend bool operator==(const Verdict&, const Verdict&) = default;
     bool told = false;
     std::uint64_t held_back = 0;  // of this error, since its last line
-    std::uint64_t others = 0;     // of errors that are not told apart any more, since the last line
+    std::uint64_t others = 0;     // of errors that had no line, since the last one of any
   };
 
   ErrorReports() = default;

@@ -163,10 +163,10 @@ net::Awaitable<void> GroupService::load(EntryPtr entry) {
 }
 
 void GroupService::perform(const EntryPtr& entry, GroupOutput output) {
-  for (auto& [token, response] : output.replies) {
-    auto waiting = entry->waiting.extract(token);
+  for (auto& reply : output.replies) {
+    auto waiting = entry->waiting.extract(reply.token);
     ENSURE(!waiting.empty());
-    waiting.mapped()(std::move(response));
+    waiting.mapped()(std::move(reply.response));
   }
   if (output.ticket) append(entry, output);
   rearm(entry);

@@ -246,8 +246,9 @@ void GroupCoordinator::reply_behind_changes(const Slot& slot, GroupReply reply, 
     return;
   }
   const auto index = static_cast<std::size_t>(slot.last_change - writes_.front().ticket);
+  reply.provisional = true;
   if (index < writes_expired_) {
-    std::visit(Spoil{ErrorCode::coordinator_not_available}, reply.response);
+    std::visit(Spoil{ErrorCode::coordinator_not_available, true}, reply.response);
     draft.out.replies.push_back(std::move(reply));
     return;
   }

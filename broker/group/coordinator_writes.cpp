@@ -128,7 +128,7 @@ void GroupCoordinator::conclude(Write& write, ErrorCode outcome, const Moment& a
   const ErrorCode error = coordinator_error(outcome);
   for (auto& step : write.steps) {
     if (auto* const reply = std::get_if<GroupReply>(&step)) {
-      if (!good) std::visit(Spoil{error}, reply->response);
+      if (!good) std::visit(Spoil{error, reply->provisional}, reply->response);
       draft.out.replies.push_back(std::move(*reply));
       continue;
     }

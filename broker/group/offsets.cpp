@@ -1,5 +1,6 @@
 #include "broker/group/offsets.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -13,7 +14,9 @@ bool is_expired(const std::string& topic, const CommittedOffset& offset,
                 const OffsetExpiryRule& rule, std::chrono::milliseconds retention, Timestamp wall) {
   if (!rule.applies || rule.subscribed.contains(topic)) return false;
   if (offset.expires_at) return wall >= *offset.expires_at;
-  return wall - rule.idle_since.value_or(offset.committed_at) >= retention;
+  // What was committed to a group that is idle, by a tool or without a membership, is as fresh.
+  const Timestamp since = std::max(rule.idle_since.value_or(Timestamp{0}), offset.committed_at);
+  return wall - since >= retention;
 }
 
 }  // namespace

@@ -7,11 +7,13 @@ namespace millrace::broker {
 /// The answer that was meant for success, turned into one that tells `error`.
 struct Spoil {
   protocol::ErrorCode error;
+  bool errors_too = false;
 
   void operator()(protocol::OffsetCommitResponse& response) const {
     for (auto& topic : response.topics) {
       for (auto& partition : topic.partitions) {
-        if (partition.error_code == protocol::ErrorCode::none) partition.error_code = error;
+        if (errors_too || partition.error_code == protocol::ErrorCode::none)
+          partition.error_code = error;
       }
     }
   }

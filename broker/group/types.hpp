@@ -108,6 +108,8 @@ struct GroupReply {
   friend bool operator==(const GroupReply&, const GroupReply&) = default;
   ReplyToken token = 0;
   Response response;
+  /// Also its errors were decided on what is on its way to the log, and are void if that fails.
+  bool provisional = false;
 };
 
 /// Whose transaction records belong to.

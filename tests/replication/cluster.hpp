@@ -18,6 +18,14 @@ struct Rules final : ConfigRules {
                                                         std::string_view) const override {
     return std::nullopt;
   }
+  [[nodiscard]] std::optional<std::string> check_group(std::string_view,
+                                                       std::string_view) const override {
+    return std::nullopt;
+  }
+  [[nodiscard]] std::optional<std::string> check_group_whole(
+      const ConfigOverrides&) const override {
+    return std::nullopt;
+  }
   [[nodiscard]] bool is_list(std::string_view) const override { return false; }
   [[nodiscard]] std::string effective(std::string_view key,
                                       const ConfigOverrides& overrides) const override {
