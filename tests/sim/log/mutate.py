@@ -57,7 +57,7 @@ MUTANTS = {
     "page-cache-taken-for-the-disk": Mutant(
         "log/recovery.cpp",
         "if (const auto written = write_again(part); !written) return written.error();",
-        "",
+        "static_cast<void>(part);",
     ),
     "writes-into-forgotten-pages": Mutant(
         "log/recovery.cpp",
