@@ -72,7 +72,7 @@ HeartbeatMembership::Request HeartbeatMembership::heartbeat() {
   in_flight_ = true;
   // What becomes due meanwhile is told by the one after.
   due_ = Instant::max();
-  telling_ = {.topics = topics_, .owned = owned_};
+  telling_ = {.topics = topics_, .owned = held()};
   Request request{.group_id = group_,
                   .member_id = id_,
                   .member_epoch = epoch_.value_or(kJoins),
@@ -90,7 +90,8 @@ HeartbeatMembership::Request HeartbeatMembership::heartbeat() {
     had_pattern_ |= !topics_.pattern.empty();
     if (had_pattern_) request.subscribed_topic_regex = topics_.pattern;
   }
-  if (all || owes_owned_ || owned_ != told_->owned) request.topic_partitions = listed(owned_);
+  if (all || owes_owned_ || telling_.owned != told_->owned)
+    request.topic_partitions = listed(telling_.owned);
   return request;
 }
 
@@ -98,7 +99,7 @@ HeartbeatMembership::Answer HeartbeatMembership::answered(const Response& respon
   if (!std::exchange(in_flight_, false) || !epoch_) return {};  // it has left meanwhile
   if (response.error_code != ErrorCode::none) return refused(response);
   // What was owed and told; should owned have changed since, `due_` says so already.
-  const bool was_told_owned = owned_ == telling_.owned;
+  const bool was_told_owned = held() == telling_.owned;
   told_ = std::move(telling_);
   if (was_told_owned) owes_owned_ = false;
   if (response.member_id && !response.member_id->empty()) id_ = *response.member_id;
@@ -184,6 +185,12 @@ IdPartitions HeartbeatMembership::to_give_up() const {
 IdPartitions HeartbeatMembership::to_take() const {
   if (lost_ || !to_give_up().empty()) return {};
   return without(target_, owned_);
+}
+
+IdPartitions HeartbeatMembership::held() const {
+  IdPartitions all = owned_;
+  all.insert(target_.begin(), target_.end());
+  return all;
 }
 
 void HeartbeatMembership::gave_up(const IdPartitions& partitions, Instant now) {

@@ -121,6 +121,9 @@ class HeartbeatMembership {
   void rename(std::string id) { id_ = std::move(id); }
 
  private:
+  /// What the server must not give to another: also what it told us to have and we have not taken
+  /// yet. Said to be without it, it could give it away while we take it.
+  [[nodiscard]] IdPartitions held() const;
   [[nodiscard]] Answer refused(const Response& response);
 
   const ConsumerOptions& options_;

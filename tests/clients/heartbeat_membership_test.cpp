@@ -138,9 +138,23 @@ TEST_CASE("heartbeats: what is taken away is given up before anything is taken",
   CHECK(bench.member.owned() == parts({0, 1}));
   bench.member.gave_up(parts({0}), bench.now);
   CHECK(bench.member.due() == bench.now);
-  CHECK(told(bench.member.heartbeat()) == parts({1}));
+  CHECK(told(bench.member.heartbeat()) == parts({1, 7}));
   bench.member.answered(fine(5), bench.now);
   CHECK(bench.member.to_take() == parts({7}));
+}
+
+TEST_CASE("heartbeats: what is about to be taken counts as owned, so that nobody else is given it",
+          "[clients][group]") {
+  Bench bench;
+  bench.join();
+  bench.member.answered(fine(1, parts({0})), bench.now);
+  CHECK(told(bench.member.heartbeat()) == parts({0}));
+  bench.member.unanswered();
+  CHECK(told(bench.member.heartbeat()) == parts({0}));
+  // Withdrawn before it was taken.
+  bench.member.answered(fine(2, parts({})), bench.now);
+  CHECK(bench.member.to_take().empty());
+  CHECK(told(bench.member.heartbeat()) == parts({}));
 }
 
 TEST_CASE("heartbeats: an assignment that was withdrawn before it was taken is acknowledged",
@@ -182,13 +196,13 @@ TEST_CASE("heartbeats: what changes while one is under way is said by the next",
   bench.member.heartbeat();
   bench.member.answered(fine(4, parts({0, 1})), bench.now);
   bench.member.heartbeat();
-  bench.member.took(parts({1}), bench.now);
+  bench.member.took(parts({1, 2}), bench.now);
   bench.member.subscribe({.names = {"t", "u"}}, bench.now);
   CHECK_FALSE(bench.member.due());
   bench.member.answered(fine(4), bench.now);
   CHECK(bench.member.due() == bench.now);
   const auto request = bench.member.heartbeat();
-  CHECK(told(request) == parts({0, 1}));
+  CHECK(told(request) == parts({0, 1, 2}));
   CHECK(request.subscribed_topic_names == std::vector<std::string>{"t", "u"});
 }
 
