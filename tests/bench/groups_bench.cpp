@@ -36,7 +36,7 @@ constexpr milliseconds kWrite{2};
 constexpr milliseconds kClassicBeat{3'000};
 constexpr milliseconds kGivenUp{600'000};
 
-class Rebalance {
+class TimedRebalance {
   template <class Work>
   auto timed(Work&& work) {
     const auto start = std::chrono::steady_clock::now();
@@ -46,7 +46,7 @@ class Rebalance {
   }
 
  public:
-  explicit Rebalance(Speech speech) : speech_{speech}, core_{settings_} {
+  explicit TimedRebalance(Speech speech) : speech_{speech}, core_{settings_} {
     topics_.create("t", kPartitions);
     take(timed([&] { return core_.finish_loading(now()); }));
     for (int i = 0; i < kMembers; ++i) {
@@ -169,7 +169,7 @@ class Rebalance {
 
 int main() {
   for (const Speech speech : {Speech::eager, Speech::consumer}) {
-    Rebalance rebalance{speech};
+    TimedRebalance rebalance{speech};
     rebalance.measure("100 join", kMembers);
     rebalance.kill_one();
     rebalance.measure("one dies", kMembers - 1);
