@@ -4,29 +4,20 @@
 // plays scenarios instead.
 
 #include <fmt/format.h>
-#include <unistd.h>
 
-#include <charconv>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
-#include <optional>
 #include <string_view>
 
 #include "tests/replication/consensus/run.hpp"
 #include "tests/replication/consensus/script.hpp"
+#include "tests/support/seeds.hpp"
 
 namespace {
 
 namespace sim = millrace::replication::consensus::sim;
 
-struct Arguments {
-  std::optional<std::uint64_t> seed;  // else 1
-  std::optional<std::uint64_t> runs;  // one if a seed is named, else kRuns
-  std::optional<std::string> scripts;
-  bool trace = false;
-  bool must_fail = false;
-};
+using Arguments = millrace::sim::SeedArguments;
 
 constexpr std::uint64_t kRuns = 1'000;
 
@@ -36,53 +27,15 @@ constexpr std::string_view kUsage =
     "  Runs --runs seeds from --seed on; one, when only --seed is given. --must-fail stops at the\n"
     "  first run that breaks a promise, and fails if none does. --scripts plays scenario files.\n";
 
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-std::optional<Arguments> parse(int count, char** texts) {
-  Arguments arguments;
-  for (int i = 1; i < count; ++i) {
-    const std::string_view name{texts[i]};
-    if (name == "--trace" || name == "--must-fail") {
-      (name == "--trace" ? arguments.trace : arguments.must_fail) = true;
-      continue;
-    }
-    if (++i == count) return std::nullopt;
-    if (name == "--scripts") {
-      arguments.scripts = texts[i];
-      continue;
-    }
-    const auto parsed = number(texts[i]);
-    if (!parsed || (name != "--runs" && name != "--seed")) return std::nullopt;
-    (name == "--runs" ? arguments.runs : arguments.seed) = *parsed;
-  }
-  return arguments;
-}
-
-char last_words[160] = {};
-
-bool abort_is_success = false;
-
-/// A broken invariant aborts: say at least which seed it was. It finds a mutant out, too.
-void on_abort(int) {
-  const std::string_view text{last_words};
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-  if (abort_is_success) ::_exit(0);
-}
-
 int play(const Arguments& arguments) {
-  const auto difference = sim::first_difference(*arguments.scripts);
+  const auto difference = sim::first_difference(std::string{*arguments.extra});
   if (!difference.empty()) fmt::print("{}\n", difference);
   return difference.empty() == arguments.must_fail ? 1 : 0;
 }
 
-int simulate(const Arguments& arguments) {
-  const std::uint64_t first = arguments.seed.value_or(1);
-  const std::uint64_t runs = arguments.runs.value_or(arguments.seed ? 1 : kRuns);
+int simulate(const Arguments& arguments, const millrace::sim::LastWords& last_words) {
+  const std::uint64_t first = arguments.first();
+  const std::uint64_t runs = arguments.count(kRuns);
   sim::Counts all;
   std::uint64_t done = 0;
   std::uint64_t broken = 0;
@@ -90,10 +43,7 @@ int simulate(const Arguments& arguments) {
   std::string failed_seeds;
   const auto begin = std::chrono::steady_clock::now();
   for (std::uint64_t seed = first; seed < first + runs; ++seed) {
-    *fmt::format_to_n(last_words, sizeof last_words - 1,
-                      "seed {} aborted; replay it: ./dev sim --consensus --seed {} --trace\n", seed,
-                      seed)
-         .out = '\0';
+    last_words.seed(seed);
     const auto report = sim::run(seed, arguments.trace);
     all.add(report.counts);
     digest = digest * 31 + report.digest;
@@ -121,12 +71,11 @@ int simulate(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto arguments = parse(argc, argv);
+  const auto arguments = millrace::sim::parse_seeds(argc, argv, "--scripts");
   if (!arguments) {
     std::fputs(kUsage.data(), stderr);
     return 2;
   }
-  std::signal(SIGABRT, on_abort);
-  abort_is_success = arguments->must_fail;
-  return arguments->scripts ? play(*arguments) : simulate(*arguments);
+  const millrace::sim::LastWords last_words{"./dev sim --consensus --seed", arguments->must_fail};
+  return arguments->extra ? play(*arguments) : simulate(*arguments, last_words);
 }
