@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "protocol/base/ensure.hpp"
+#include "replication/controller/broker_lists.hpp"
 #include "replication/controller/records.hpp"
 
 namespace millrace::replication {
@@ -18,15 +19,6 @@ ControllerOutcome<RegistrationAnswer> refused(ErrorCode error, std::string messa
 
 std::string named(BrokerId broker) {
   return "broker " + std::to_string(broker.value);
-}
-
-bool has(const std::vector<BrokerId>& brokers, BrokerId broker) {
-  return std::ranges::find(brokers, broker) != brokers.end();
-}
-
-std::vector<BrokerId> without(std::vector<BrokerId> brokers, BrokerId broker) {
-  std::erase(brokers, broker);
-  return brokers;
 }
 
 void change(const TopicImage& topic, PartitionIndex index, const PartitionImage& now,
@@ -264,7 +256,7 @@ void Membership::step_down(const MetadataImage& image, BrokerId broker, Logs log
         const bool concerned =
             has(now.in_sync, broker) || now.leader == broker || (lost && has(now.eligible, broker));
         if (!concerned) return;
-        PartitionWish wish{.in_sync = without(now.in_sync, broker)};
+        PartitionWish wish{.in_sync = without(now.in_sync, {broker})};
         if (lost) wish.lost_its_log = broker;
         change(topic, index, now, wish, rules_for(image, topic, now, rules_, broker), out);
       });

@@ -3,15 +3,10 @@
 #include <algorithm>
 
 #include "protocol/base/ensure.hpp"
+#include "replication/controller/broker_lists.hpp"
 
 namespace millrace::replication {
 namespace {
-
-using Brokers = std::vector<BrokerId>;
-
-bool has(const Brokers& brokers, BrokerId broker) {
-  return std::ranges::find(brokers, broker) != brokers.end();
-}
 
 void add(Brokers& brokers, BrokerId broker) {
   if (!has(brokers, broker)) brokers.push_back(broker);
@@ -19,11 +14,6 @@ void add(Brokers& brokers, BrokerId broker) {
 
 void remove(Brokers& brokers, BrokerId broker) {
   std::erase(brokers, broker);
-}
-
-Brokers without(Brokers brokers, const Brokers& unwanted) {
-  std::erase_if(brokers, [&](BrokerId broker) { return has(unwanted, broker); });
-  return brokers;
 }
 
 /// All that were being added are in sync, and somebody in sync remains.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "replication/controller/broker_lists.hpp"
 #include "replication/controller/membership.hpp"
 #include "replication/controller/records.hpp"
 
@@ -10,19 +11,9 @@ namespace millrace::replication {
 namespace {
 
 using protocol::ErrorCode;
-using Brokers = std::vector<BrokerId>;
 
 ControllerOutcome<PartitionVerdict> refused(ErrorCode error, std::string message) {
   return {{}, {.error = error, .message = std::move(message)}};
-}
-
-bool has(const Brokers& brokers, BrokerId broker) {
-  return std::ranges::find(brokers, broker) != brokers.end();
-}
-
-Brokers without(Brokers brokers, const Brokers& unwanted) {
-  std::erase_if(brokers, [&](BrokerId broker) { return has(unwanted, broker); });
-  return brokers;
 }
 
 /// Why a partition cannot have these replicas; nothing if it can.
