@@ -52,6 +52,7 @@ MILLRACE_CLIENT_API(DescribeTransactions);
 MILLRACE_CLIENT_API(ListTransactions);
 MILLRACE_CLIENT_API(DescribeTopicPartitions);
 MILLRACE_CLIENT_API(ConsumerGroupHeartbeat);
+MILLRACE_CLIENT_API(Peer);
 #undef MILLRACE_CLIENT_API
 
 template <class Request>

@@ -40,6 +40,7 @@ net::Awaitable<ApiVersions::Response> ApiVersions::handle(Request request,
     co_return response;
   }
   for (const Handler& handler : all_handlers()) {
+    if (handler.key == protocol::ApiKey::peer) continue;  // it is no client's business
     auto& api = response.api_keys.emplace_back();
     api.api_key = std::to_underlying(handler.key);
     api.min_version = handler.versions.first;

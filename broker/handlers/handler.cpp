@@ -94,6 +94,7 @@ constexpr std::array kHandlers{
     entry<ConsumerGroupHeartbeat>(),
     entry<ConsumerGroupDescribe>(),
     entry<DescribeTopicPartitions>(),
+    entry<Peer>(),
 };
 
 static_assert(std::ranges::is_sorted(kHandlers, {}, &Handler::key));

@@ -53,6 +53,8 @@ MILLRACE_HANDLER(ListTransactions, 0, 1);
 MILLRACE_HANDLER(ConsumerGroupHeartbeat, 0, 1);
 MILLRACE_HANDLER(ConsumerGroupDescribe, 0, 1);
 MILLRACE_HANDLER(DescribeTopicPartitions, 0, 0);
+/// Of other nodes, so it is not announced.
+MILLRACE_HANDLER(Peer, 0, 0);
 
 #undef MILLRACE_HANDLER
 

@@ -33,6 +33,7 @@
 #include "protocol/messages/offset_delete.hpp"
 #include "protocol/messages/offset_fetch.hpp"
 #include "protocol/messages/offset_for_leader_epoch.hpp"
+#include "protocol/messages/peer.hpp"
 #include "protocol/messages/produce.hpp"
 #include "protocol/messages/sync_group.hpp"
 #include "protocol/messages/txn_offset_commit.hpp"
@@ -87,6 +88,7 @@ constexpr void for_each_api(Visit&& visit) {
   visit(ApiMessages<ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse>{});
   visit(ApiMessages<ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse>{});
   visit(ApiMessages<DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse>{});
+  visit(ApiMessages<PeerRequest, PeerResponse>{});
 }
 
 }  // namespace millrace::protocol

@@ -198,6 +198,8 @@ std::string_view to_string(ApiKey key) {
       return "StreamsGroupTopologyDescriptionUpdate";
     case ApiKey::unregister_controller:
       return "UnregisterController";
+    case ApiKey::peer:
+      return "Peer";
   }
   return "unknown";
 }

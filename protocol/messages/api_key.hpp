@@ -106,6 +106,10 @@ enum class ApiKey : std::int16_t {
   delete_share_group_offsets = 92,
   streams_group_topology_description_update = 93,
   unregister_controller = 94,
+
+  /// What nodes of a Millrace cluster say to each other (peer.hpp): no key of Kafka's, far above
+  /// those, and never announced.
+  peer = 127,
 };
 
 /// Kafka's spelling ("Produce"), or "unknown".

@@ -24,6 +24,8 @@ MAY_INCLUDE = {
     "tools": {"clients", "config", "protocol"},
     "cmake": set(),
 }
+# A broker is a client of the other brokers, by way of one header.
+PEERS_MAY_ALSO = re.compile(r"broker/peers/peers\.[ch]pp$")
 # Of the command line, few files reach further: those that start a broker, the one that gives it the
 # real world, and the one that reads its files.
 TOOLS_MAY_ALSO = {
@@ -115,6 +117,8 @@ def include_direction(files: Iterable[File]) -> Iterator[Finding]:
         if file.folder == "tools":
             for where, folders in TOOLS_MAY_ALSO.items():
                 allowed |= folders if re.search(where, file.path) else set()
+        if PEERS_MAY_ALSO.search(file.path):
+            allowed |= {"clients"}
         for number, kind, target in file.includes():
             folder = target.split("/")[0]
             if folder in MAY_INCLUDE or folder == "tests" or kind == '"':

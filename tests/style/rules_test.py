@@ -17,6 +17,7 @@ SAMPLES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
             ("tools/start.cpp", '#include "log/segment.hpp"\n'),
             ("tools/restart.cpp", '#include "broker/shard.hpp"\n'),
             ("broker/shard.cpp", '#include "tests/support/memory_disk.hpp"\n'),
+            ("broker/session.cpp", '#include "clients/connection.hpp"\n'),
             ("log/segment.cpp", '#include "segment.hpp"\n'),
             ("log/segment.cpp", "#include <log/segment.hpp>\n"),
             ("log/segment.cpp", "#include <broker/shard.hpp>\n"),
@@ -24,6 +25,7 @@ SAMPLES: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {
         [
             ("broker/shard.cpp", '#include "log/segment.hpp"\n#include <vector>\n'),
             ("tools/start.cpp", '#include "broker/server.hpp"\n'),
+            ("broker/peers/peers.hpp", '#include "clients/connection.hpp"\n'),
             ("tools/serve.cpp", '#include "log/posix_files.hpp"\n'),
             ("tools/debug/log_dump.cpp", '#include "log/segment.hpp"\n'),
             ("tests/log/segment_test.cpp", '#include "broker/shard.hpp"\n'),

@@ -116,7 +116,7 @@ TEST_CASE("messages: the list of APIs is in the order of their keys and has each
   });
   CHECK(std::is_sorted(keys.begin(), keys.end()));
   CHECK(std::set<ApiKey>{keys.begin(), keys.end()}.size() == keys.size());
-  CHECK(keys.size() == 37);
+  CHECK(keys.size() == 38);
   CHECK_FALSE(flexible_versions(ApiKey::vote));
   CHECK_FALSE(flexible_versions(static_cast<ApiKey>(-1)));
   CHECK_FALSE(flexible_versions(static_cast<ApiKey>(9999)));

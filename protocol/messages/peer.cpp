@@ -1,0 +1,4 @@
+#include "protocol/messages/peer.hpp"
+
+MILLRACE_MESSAGE_CODEC(millrace::protocol::PeerRequest);
+MILLRACE_MESSAGE_CODEC(millrace::protocol::PeerResponse);
