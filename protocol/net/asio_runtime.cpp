@@ -1,7 +1,6 @@
 #include "protocol/net/asio_runtime.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
@@ -46,7 +45,6 @@ AsioScheduler::AsioScheduler(const Clock& clock) : impl_{std::make_unique<Impl>(
 AsioScheduler::~AsioScheduler() = default;
 
 void AsioScheduler::run() {
-  const auto keep_running = asio::make_work_guard(impl_->io);
   impl_->io.run();
 }
 
@@ -81,7 +79,6 @@ Awaitable<Result<std::unique_ptr<Connection>>> AsioScheduler::connect(Endpoint t
 }
 
 void AsioScheduler::drive(Awaitable<void> coroutine) {
-  const auto keep_running = asio::make_work_guard(impl_->io);
   std::optional<std::exception_ptr> ended;
   asio::co_spawn(impl_->io, std::move(coroutine), [&ended](std::exception_ptr e) { ended = e; });
   while (!ended) ENSURE(impl_->io.run_one() == 1);  // else somebody stopped it meanwhile

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <utility>
@@ -63,6 +64,8 @@ struct AsioScheduler::Impl {
   // One thread runs it, yet others post to it and register sockets with it. The hint 1 keeps the
   // locks that this needs and spares what only several running threads would need.
   boost::asio::io_context io{1};
+  // Nothing to do is no reason to end: between two `drive` Asio would call itself stopped for good.
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> open{io.get_executor()};
 };
 
 }  // namespace millrace::net

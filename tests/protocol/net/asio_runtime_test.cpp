@@ -132,6 +132,15 @@ Awaitable<void> check_accept_onto(Scheduler& here, Shard& shard) {
 
 }  // namespace
 
+TEST_CASE("asio: what blocks until a coroutine is done can be done again when nothing is left",
+          "[protocol][net]") {
+  const SystemClock clock;
+  AsioScheduler scheduler{clock};
+  const auto number = [](int n) -> Awaitable<int> { co_return n; };
+  CHECK(run_blocking(scheduler, number(1)) == 1);
+  CHECK(run_blocking(scheduler, number(2)) == 2);
+}
+
 TEST_CASE("tcp: connecting gives up at the deadline", "[protocol][net]") {
   RealNet net;
   const DeafListener deaf;
