@@ -56,6 +56,7 @@ class Broker:
         self.data = Path(self._folder.name) / "data"
         self.log_path = Path(self._folder.name) / "log"
         self.settings = {"auto.create.topics.enable": "true", **(settings or {})}
+        self.arguments: list[str] = []  # more of them for `millrace start`
         self.port = 0  # the kernel chooses at the first start
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -85,7 +86,8 @@ class Broker:
             **self.settings,
         }
         pairs = [f"{name}={value}" for name, value in settings.items()]
-        return [str(BINARY), "start", *(word for pair in pairs for word in ("--set", pair))]
+        return [str(BINARY), "start", *(word for pair in pairs for word in ("--set", pair)),
+                *self.arguments]  # fmt: skip
 
     def launch(self, limits: dict[int, int] | None = None) -> None:
         """Starts the process and returns at once; `limits` are of the kind resource.RLIMIT_*."""
