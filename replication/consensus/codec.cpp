@@ -85,9 +85,12 @@ bool get(std::int64_t from, Index& to) {
   return from >= 0;
 }
 
+/// Elections do not get there in the life of a cluster, and an end of the range must not be met.
+constexpr std::int32_t kTermMax = 2'000'000'000;
+
 bool get(std::int32_t from, Term& to) {
   to = Term{from};
-  return from >= 0;
+  return from >= 0 && from <= kTermMax;
 }
 
 bool get(const pb::Member& from, Member& to) {
@@ -179,7 +182,8 @@ bool get_body(const pb::Message& from, Message& to) {
       body = HeartbeatAnswer{from.heartbeat_answer().round()};
       return true;
     case pb::Message::kSnapshotOffer:
-      return get(from.snapshot_offer().snapshot(), body.emplace<SnapshotOffer>().snapshot);
+      return get(from.snapshot_offer().snapshot(), body.emplace<SnapshotOffer>().snapshot) &&
+             from.snapshot_offer().snapshot().term() <= to.term.value;
     case pb::Message::kTimeoutNow:
       body = TimeoutNow{};
       return true;

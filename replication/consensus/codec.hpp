@@ -10,8 +10,8 @@
 namespace millrace::replication::consensus {
 
 /// The Protobuf form of `replication/consensus.proto`. What is decoded makes sense in itself: no
-/// term or index is negative, entries' terms neither go back nor pass the sender's, configurations
-/// are sorted and name no node twice. Else `Errc::malformed`.
+/// term or index is negative and no term above 2,000,000,000, entries' terms neither go back nor
+/// pass the sender's, configurations are sorted and name no node twice. Else `Errc::malformed`.
 [[nodiscard]] std::string encode(const Message& message);
 [[nodiscard]] Result<Message> decode_message(std::string_view bytes);
 
