@@ -20,6 +20,9 @@ struct Settings {
   std::chrono::milliseconds election_timeout{1'000};
   std::size_t batch_bytes_max = 1 << 20;  // of entries in a message; one entry may exceed it
   std::size_t window = 16;                // messages under way to one follower
+  /// A leader whose write is not durable after this long leaves the lead to the others, if they are
+  /// enough to elect one.
+  std::chrono::milliseconds disk_patience{3'000};
 };
 
 /// The log as the shell keeps it, with every write that was handed over, durable or not.
@@ -103,12 +106,13 @@ class Consensus {
   /// proposed is committed when that index is applied with that term.
   Result<Position> propose(std::span<const Payload> payloads);
   /// Appends the configuration with this one change; effective at once, in force for good when the
-  /// position is applied.
+  /// position is applied. Refused unless a majority of those who will vote was heard within an
+  /// election timeout.
   Result<Position> change(const Change& change, Instant now);
   /// Asks from which index on a read sees all that was committed when it was asked.
   Result<void> read_index(ReadToken token);
-  /// Hands over to `target`, a voter, or to the best one. Proposals are refused until that
-  /// happened or an election timeout passed.
+  /// Hands over to `target`, a voter, or to the best one; either was heard within an election
+  /// timeout. Proposals are refused until that happened or another one passed.
   Result<void> transfer(std::optional<Member> target, Instant now);
   /// The connection to `peer` broke. If it leads, the election is not put off until the timeout.
   void suspect(const Member& peer, Instant now);
@@ -117,9 +121,15 @@ class Consensus {
   void persisted(Ticket ticket, Instant now);
   /// What a snapshot of `index`, which is applied and not before the last one, must say.
   [[nodiscard]] Snapshot snapshot_at(Index index) const;
-  /// It is durable. Entries up to `start`, at or before it, will not be asked for again.
+  /// It is durable. Entries up to `start`, at or before it, will not be asked for again, nor will
+  /// snapshots before `start` be offered; those from there on are kept.
   void snapshot_taken(const Snapshot& snapshot, Index start);
-  /// A snapshot of `fetch` is here, whole and durable. Whether it is wanted is decided now.
+  /// The oldest snapshot that a leader offers to a follower that is alive. With a `start` behind it
+  /// the fetch begins anew with a newer one, and never ends if it takes longer than from one
+  /// snapshot to the next.
+  [[nodiscard]] std::optional<Index> offered(Instant now) const;
+  /// A snapshot that `fetch` ordered in this life is here, whole and durable. Whether it is wanted
+  /// is decided now.
   void install(const Snapshot& snapshot, Instant now);
 
   /// What was decided since the last call.
@@ -175,13 +185,17 @@ class Consensus {
   void send_appends(const Member& to, Progress& progress, bool even_empty);
   Position append_own(std::vector<Entry> entries);
   /// Nothing if we do not lead it.
-  Progress* heard_from(const Member& member);
+  Progress* heard_from(const Member& member, Instant now);
   void advance_commit(Instant now);
   void hand_over_if_removed(Instant now);
   void hand_over_if_ready();
-  void answer_reads();
+  void serve_reads();
   void check_quorum(Instant now);
-  [[nodiscard]] std::optional<Member> best_successor() const;
+  void check_disk(Instant now);
+  void hand_over_at_once(Instant now);
+  void offer(const Member& to, Progress& progress);
+  [[nodiscard]] bool is_alive(const Progress& progress, Instant now) const;
+  [[nodiscard]] std::optional<Member> best_successor(Instant now) const;
   /// This voter, if it is one, and those others of which `holds` is true.
   template <class Holds>
   [[nodiscard]] std::size_t count_voters(Holds holds) const {
@@ -203,6 +217,7 @@ class Consensus {
 
   // membership.cpp
   [[nodiscard]] Result<Configuration> changed(const Change& change) const;
+  [[nodiscard]] bool has_living_majority(const Configuration& next, Instant now) const;
   void follow_configuration();
   [[nodiscard]] bool configuration_committed() const {
     return log_.configuration_index() <= commit_;
@@ -247,7 +262,7 @@ class Consensus {
   struct Read {
     ReadToken token;
     Index index;
-    std::uint64_t round;  // the heartbeat that must be answered by a majority
+    std::uint64_t round;  // the heartbeat that must be answered by a majority; the next, at most
   };
   std::map<Member, Progress> followers_;  // every member but this one
   Index first_own_;                       // the no-op of this term
@@ -255,6 +270,8 @@ class Consensus {
   Instant quorum_due_;
   std::uint64_t round_ = 0;
   std::deque<Read> reads_;
+  Ticket watched_;  // a write, and since when it was seen not to be durable
+  Instant watched_since_;
   std::optional<Member> successor_;
   bool told_successor_ = false;
   Instant transfer_due_;

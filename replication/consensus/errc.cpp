@@ -28,6 +28,8 @@ Text text_of(Errc errc) {
       return {"not_caught_up", "the learner has not caught up with the leader"};
     case Errc::last_voter:
       return {"last_voter", "the last voter cannot be removed"};
+    case Errc::unreachable:
+      return {"unreachable", "too few of the voters that it takes were heard lately"};
     case Errc::malformed:
       return {"malformed", "the bytes are not what they should be"};
   }

@@ -16,6 +16,7 @@ enum class Errc {
   already_member,    ///< the member, or another directory of its node, is in the configuration
   not_caught_up,     ///< the learner lacks committed entries; ask again when it has them
   last_voter,        ///< nobody would be left to vote
+  unreachable,       ///< too few of the voters that it takes were heard lately; see to them first
   malformed,         ///< bytes that are not what they should be, or make no sense
 };
 

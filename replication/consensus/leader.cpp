@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "protocol/base/ensure.hpp"
 #include "replication/consensus/consensus.hpp"
@@ -12,6 +13,7 @@ void Consensus::become_leader(Instant now) {
   round_ = 1;  // an answer with 0 is to a leader of the past
   heartbeat_due_ = now + settings_.heartbeat_interval;
   quorum_due_ = now + settings_.election_timeout;
+  watched_ = persisted_;
   // What earlier terms left is committed by what is committed in this one, so something must be.
   first_own_ = log_.last().index.next();
   append_own({{state_.term, NoOp{}}});
@@ -21,9 +23,13 @@ void Consensus::lead(Instant now) {
   if (successor_ && now >= transfer_due_) successor_.reset();
   if (now >= heartbeat_due_) {
     heartbeat_due_ = now + settings_.heartbeat_interval;
+    for (auto& [member, progress] : followers_) progress.may_retry();
+    // It serves those reads, too, that would wait for the end of a round whose messages were lost.
+    if (!reads_.empty()) round_ = reads_.back().round;
     heartbeat();
   }
-  if (now >= quorum_due_) check_quorum(now);
+  check_disk(now);
+  if (role_ == Role::leader && now >= quorum_due_) check_quorum(now);
 }
 
 void Consensus::heartbeat() {
@@ -32,13 +38,28 @@ void Consensus::heartbeat() {
 }
 
 void Consensus::check_quorum(Instant now) {
-  quorum_due_ = now + settings_.election_timeout;
-  const auto heard = count_voters([](const Progress& progress) { return progress.heard(); });
-  if (heard < log_.configuration().majority()) {
-    become_follower(state_.term, std::nullopt, now);
-    return;
+  // Since the last look, however late this one is: answers may be waiting behind it.
+  const Instant since =
+      std::exchange(quorum_due_, now + settings_.election_timeout) - settings_.election_timeout;
+  const auto heard = count_voters([&](const Progress& each) { return each.heard() >= since; });
+  if (heard < log_.configuration().majority()) become_follower(state_.term, std::nullopt, now);
+}
+
+bool Consensus::is_alive(const Progress& progress, Instant now) const {
+  return progress.heard() && now <= *progress.heard() + settings_.election_timeout;
+}
+
+/// Heartbeats do not wait for the disk, so without this a leader whose disk hangs would lead for
+/// ever and apply nothing.
+void Consensus::check_disk(Instant now) {
+  if (watched_ <= persisted_) {
+    watched_ = Ticket{open_.value - 1};
+    watched_since_ = now;
+  } else if (now >= watched_since_ + settings_.disk_patience) {
+    auto others = count_voters([&](const Progress& each) { return is_alive(each, now); });
+    if (is_voter()) --others;
+    if (others >= log_.configuration().majority()) hand_over_at_once(now);
   }
-  for (auto& [member, progress] : followers_) progress.forget_heard();
 }
 
 // --- replication ---------------------------------------------------------------------------------
@@ -66,8 +87,8 @@ void Consensus::send_appends(const Member& to, Progress& progress, bool even_emp
   while (progress.may_send(settings_.window)) {
     const Index prev = progress.next().prev();
     if (prev < log_.start().index) {
-      progress.needs_snapshot();
-      send(to, SnapshotOffer{log_.snapshot().at});
+      progress.offer(log_.snapshot().at);
+      offer(to, progress);
       return;
     }
     Append append{{prev, *log_.term_at(prev)}, {}, commit_};
@@ -79,42 +100,62 @@ void Consensus::send_appends(const Member& to, Progress& progress, bool even_emp
   }
 }
 
-Progress* Consensus::heard_from(const Member& member) {
+/// The same one as long as entries can follow it: to fetch it may take longer than from one
+/// snapshot to the next.
+void Consensus::offer(const Member& to, Progress& progress) {
+  if (progress.offered().index < log_.start().index) progress.offer(log_.snapshot().at);
+  send(to, SnapshotOffer{progress.offered()});
+}
+
+std::optional<Index> Consensus::offered(Instant now) const {
+  std::optional<Index> oldest;
+  for (const auto& [member, progress] : followers_) {
+    const Index index = progress.offered().index;
+    if (progress.state() != Progress::State::snapshot || !is_alive(progress, now)) continue;
+    if (index >= log_.start().index && (!oldest || index < *oldest)) oldest = index;
+  }
+  return oldest;
+}
+
+Progress* Consensus::heard_from(const Member& member, Instant now) {
   if (role_ != Role::leader) return nullptr;
   const auto found = followers_.find(member);
   if (found == followers_.end()) return nullptr;
-  found->second.hear();
+  found->second.hear(now);
   return &found->second;
 }
 
 void Consensus::on(const Message& message, const Accepted& answer, Instant now) {
-  Progress* progress = heard_from(message.from);
+  Progress* progress = heard_from(message.from, now);
   if (progress == nullptr || answer.match > log_.last().index) return;
   if (progress->accepted(answer.match, log_.start().index)) advance_commit(now);
   // That may have ended our leadership.
-  progress = heard_from(message.from);
+  progress = heard_from(message.from, now);
   if (progress == nullptr) return;
   send_appends(message.from, *progress, false);
   hand_over_if_ready();
 }
 
-void Consensus::on(const Message& message, const Rejected& answer, Instant /*now*/) {
-  Progress* progress = heard_from(message.from);
+void Consensus::on(const Message& message, const Rejected& answer, Instant now) {
+  Progress* progress = heard_from(message.from, now);
   if (progress == nullptr) return;
   const Index common = log_.last_at_most(answer.hint).index;
   if (progress->rejected(answer.prev, common)) send_appends(message.from, *progress, true);
 }
 
-void Consensus::on(const Message& message, const HeartbeatAnswer& answer, Instant /*now*/) {
-  Progress* progress = heard_from(message.from);
+void Consensus::on(const Message& message, const HeartbeatAnswer& answer, Instant now) {
+  Progress* progress = heard_from(message.from, now);
   if (progress == nullptr) return;
   progress->answered(answer.round);
-  if (progress->state() == Progress::State::snapshot) {
-    send(message.from, SnapshotOffer{log_.snapshot().at});
-  } else if (progress->match() < log_.last().index) {
-    send_appends(message.from, *progress, true);
+  // Not for each: those of reads may be many.
+  if (progress->retry()) {
+    if (progress->state() == Progress::State::snapshot) {
+      offer(message.from, *progress);
+    } else if (progress->match() < log_.last().index) {
+      send_appends(message.from, *progress, true);
+    }
   }
-  answer_reads();
+  serve_reads();
 }
 
 void Consensus::advance_commit(Instant now) {
@@ -137,15 +178,20 @@ void Consensus::advance_commit(Instant now) {
 Result<void> Consensus::read_index(ReadToken token) {
   if (role_ != Role::leader) return Errc::not_leader;
   if (commit_ < first_own_) return Errc::not_ready;
-  reads_.push_back({token, commit_, ++round_});
-  heartbeat();
-  answer_reads();
+  // A round that is under way may have been answered before.
+  reads_.push_back({token, commit_, round_ + 1});
+  serve_reads();
   return boost::system::in_place_value;
 }
 
-void Consensus::answer_reads() {
+/// One round of heartbeats at a time: it serves all that waited when it began, however many.
+void Consensus::serve_reads() {
   while (!reads_.empty()) {
     const Read read = reads_.front();
+    if (read.round > round_) {
+      round_ = read.round;
+      heartbeat();
+    }
     const auto confirmed =
         count_voters([&](const Progress& progress) { return progress.round() >= read.round; });
     if (confirmed < log_.configuration().majority()) return;
@@ -159,9 +205,10 @@ void Consensus::answer_reads() {
 Result<void> Consensus::transfer(std::optional<Member> target, Instant now) {
   if (role_ != Role::leader) return Errc::not_leader;
   if (successor_) return Errc::handing_over;
-  if (!target) target = best_successor();
-  if (!target || target == self_ || !log_.configuration().is_voter(*target))
-    return Errc::unknown_member;
+  if (!target) target = best_successor(now);
+  if (!target) return Errc::unreachable;
+  if (target == self_ || !log_.configuration().is_voter(*target)) return Errc::unknown_member;
+  if (!is_alive(followers_.at(*target), now)) return Errc::unreachable;
   successor_ = target;
   told_successor_ = false;
   transfer_due_ = now + settings_.election_timeout;
@@ -169,10 +216,10 @@ Result<void> Consensus::transfer(std::optional<Member> target, Instant now) {
   return boost::system::in_place_value;
 }
 
-std::optional<Member> Consensus::best_successor() const {
+std::optional<Member> Consensus::best_successor(Instant now) const {
   std::optional<Member> best;
   for (const auto& [member, progress] : followers_) {
-    if (!log_.configuration().is_voter(member)) continue;
+    if (!log_.configuration().is_voter(member) || !is_alive(progress, now)) continue;
     if (!best || progress.match() > followers_.at(*best).match()) best = member;
   }
   return best;
@@ -186,8 +233,11 @@ void Consensus::hand_over_if_ready() {
 }
 
 void Consensus::hand_over_if_removed(Instant now) {
-  if (is_voter() || !configuration_committed()) return;
-  if (const auto successor = best_successor()) send(*successor, TimeoutNow{});
+  if (!is_voter() && configuration_committed()) hand_over_at_once(now);
+}
+
+void Consensus::hand_over_at_once(Instant now) {
+  if (const auto successor = best_successor(now)) send(*successor, TimeoutNow{});
   become_follower(state_.term, std::nullopt, now);
 }
 

@@ -13,9 +13,20 @@ Result<Position> Consensus::change(const Change& change, Instant now) {
   if (!configuration_committed()) return Errc::change_in_flight;
   auto next = changed(change);
   if (!next) return next.error();
+  if (!has_living_majority(*next, now)) return Errc::unreachable;
   const Position position = append_own({{state_.term, *std::move(next)}});
   advance_commit(now);
+  // Of those who are left, enough may have answered.
+  serve_reads();
   return position;
+}
+
+/// Counts from the moment it is in the log: with too many dead it could not even be taken back.
+bool Consensus::has_living_majority(const Configuration& next, Instant now) const {
+  const auto alive = std::ranges::count_if(next.voters, [&](const Member& voter) {
+    return voter == self_ || is_alive(followers_.at(voter), now);
+  });
+  return static_cast<std::size_t>(alive) >= next.majority();
 }
 
 Result<Configuration> Consensus::changed(const Change& change) const {

@@ -1,6 +1,7 @@
 #include "replication/consensus/progress.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace millrace::replication::consensus {
 
@@ -44,10 +45,16 @@ bool Progress::rejected(Index prev, Index common) {
   return true;
 }
 
-void Progress::answered(std::uint64_t round) {
-  round_ = std::max(round_, round);
+bool Progress::retry() {
+  if (!std::exchange(retry_, false)) return false;
   probe_out_ = false;
   if (!in_flight_.empty()) in_flight_.pop_front();
+  return true;
+}
+
+void Progress::offer(Position snapshot) {
+  become(State::snapshot);
+  offered_ = snapshot;
 }
 
 void Progress::become(State state) {

@@ -104,7 +104,7 @@ class Run {
         host_.start({}, rng_, now_);
         break;
       case 1:
-        host_.take_snapshot(which / 8);
+        host_.take_snapshot(which / 8, host_.core().offered(now_));
         break;
       case 2:
         static_cast<void>(host_.core().transfer(some, now_));

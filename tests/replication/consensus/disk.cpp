@@ -49,6 +49,7 @@ bool Files::covers(Position position) const {
 
 void Files::use(const Image& newer) {
   image = newer;
+  images = {{newer.snapshot.at, newer}};
   start = newer.snapshot.at;
   entries.clear();
 }
@@ -135,6 +136,8 @@ void Disk::take_snapshot(const Image& image, Index start) {
   for (auto* files : {&now_, &durable_}) {
     if (image.snapshot.at.index <= files->image.snapshot.at.index) continue;
     files->image = image;
+    files->images[image.snapshot.at] = image;
+    std::erase_if(files->images, [&](const auto& each) { return each.first.index < start; });
     while (files->start.index < start) {
       if (files->entries.empty()) throw Violation{"a snapshot was taken of what is not durable"};
       files->start = {files->start.index.next(), files->entries.front().term};

@@ -35,8 +35,9 @@ struct Image {
 /// What the files of one node say.
 struct Files {
   VoterState state;
-  Image image;
-  Position start;  // right before entries.front()
+  Image image;                       // the newest
+  std::map<Position, Image> images;  // those that may be offered, the newest among them
+  Position start;                    // right before entries.front()
   std::deque<Entry> entries;
 
   [[nodiscard]] Index last() const { return start.index.plus(entries.size()); }
@@ -62,6 +63,7 @@ class Disk final : public LogReader {
   [[nodiscard]] std::size_t parts() const;
   void crash(std::size_t kept);
   /// A snapshot was taken of what is here, or was fetched and may be installed. Durable at once.
+  /// Of older ones those are kept that lie behind `start`.
   void take_snapshot(const Image& image, Index start);
   void fetched(const Image& image) { fetched_[image.snapshot.at] = image; }
   /// What a start finds: the log goes if the snapshot has overtaken it.

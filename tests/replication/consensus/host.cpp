@@ -43,13 +43,13 @@ Output Host::carry_out() {
   return output;
 }
 
-bool Host::take_snapshot(std::size_t trailing) {
+bool Host::take_snapshot(std::size_t trailing, std::optional<Index> fetched) {
   const Index at = core_->applied();
   const Position start = core_->log().start();
   if (at <= core_->log().snapshot().at.index) return false;
   const Image image{core_->snapshot_at(at), machine_};
   const auto kept = std::min<std::int64_t>(at - start.index, static_cast<std::int64_t>(trailing));
-  const Index new_start{at.value - kept};
+  const Index new_start = std::min(Index{at.value - kept}, fetched.value_or(at));
   disk_.take_snapshot(image, new_start);
   core_->snapshot_taken(image.snapshot, new_start);
   return true;

@@ -31,9 +31,9 @@ class Host {
   void wipe(Member self);
   /// Takes the core's output and does what concerns disk and state machine.
   Output carry_out();
-  /// A snapshot of what is applied, keeping `trailing` entries before it; false if there is nothing
-  /// new.
-  bool take_snapshot(std::size_t trailing);
+  /// A snapshot of what is applied, keeping `trailing` entries before it, and what lies behind
+  /// `fetched`, a snapshot that somebody is fetching; false if there is nothing new.
+  bool take_snapshot(std::size_t trailing, std::optional<Index> fetched);
   /// A snapshot came from another node, whole.
   void install(const Image& image, Instant now);
 

@@ -150,8 +150,8 @@ MUTANTS: dict[str, Mutant] = {
     "lost-snapshot-never-resent": Mutant(
         "leader.cpp",
         "if (progress->state() == Progress::State::snapshot) {\n"
-        "    send(message.from, SnapshotOffer{log_.snapshot().at});\n"
-        "  } else if",
+        "      offer(message.from, *progress);\n"
+        "    } else if",
         "if",
     ),
     "read-not-confirmed": Mutant(
@@ -159,10 +159,60 @@ MUTANTS: dict[str, Mutant] = {
         "progress.round() >= read.round",
         "progress.round() + 1 >= read.round",
     ),
+    "reads-open-the-window": Mutant(
+        "leader.cpp",
+        "if (progress->retry()) {",
+        "progress->may_retry();\n  if (progress->retry()) {",
+        "scenarios",
+    ),
+    "a-round-for-each-read": Mutant(
+        "leader.cpp",
+        "  serve_reads();\n  return boost::system::in_place_value;",
+        "  round_ = reads_.back().round;\n  heartbeat();\n  serve_reads();\n"
+        "  return boost::system::in_place_value;",
+        "scenarios",
+    ),
+    "reads-wait-for-who-is-removed": Mutant(
+        "membership.cpp",
+        "  serve_reads();\n",
+        "",
+        "scenarios",
+    ),
+    "newest-snapshot-offered": Mutant(
+        "leader.cpp",
+        "if (progress.offered().index < log_.start().index) progress.offer",
+        "progress.offer",
+        "scenarios",
+    ),
+    # Of who is alive.
+    "change-without-a-living-majority": Mutant(
+        "membership.cpp",
+        "if (!has_living_majority(*next, now)) return Errc::unreachable;",
+        "",
+        "scenarios",
+    ),
+    "dead-successor": Mutant(
+        "leader.cpp",
+        "if (!log_.configuration().is_voter(member) || !is_alive(progress, now)) continue;",
+        "if (!log_.configuration().is_voter(member) || now < Instant{}) continue;",
+        "scenarios",
+    ),
+    "hung-disk-leads-on": Mutant(
+        "leader.cpp",
+        "  check_disk(now);\n",
+        "",
+        "scenarios",
+    ),
+    "hung-disk-leaves-too-few": Mutant(
+        "leader.cpp",
+        "if (others >= log_.configuration().majority()) hand_over_at_once(now);",
+        "if (others > 0) hand_over_at_once(now);",
+        "scenarios",
+    ),
     "leader-without-a-majority-stays": Mutant(
         "leader.cpp",
-        "if (heard < log_.configuration().majority()) {",
-        "if (heard == 0) {",
+        "if (heard < log_.configuration().majority()) become",
+        "if (heard == 0) become",
         "scenarios",
     ),
 }

@@ -293,14 +293,17 @@ bool Script::orders(const Words& words) {
   } else if (verb == "suspect") {
     on.core().suspect(who(2), now_);
   } else if (verb == "snapshot") {
-    on.take_snapshot(static_cast<std::size_t>(number(words, "trailing", 0)));
+    const auto trailing = static_cast<std::size_t>(number(words, "trailing", 0));
+    const bool anyway = words.back() == "anyway";
+    on.take_snapshot(trailing, anyway ? std::nullopt : on.core().offered(now_));
   } else if (verb == "fetch") {
     const auto wanted = fetches_.at(on.name());
     const auto source =
         std::ranges::find_if(hosts_, [&](const auto& each) { return each->self() == wanted.from; });
-    const Image image = (*source)->disk().now().image;
-    if (image.snapshot.at != wanted.snapshot) throw std::runtime_error("it has a newer one");
-    on.install(image, now_);
+    const auto& images = (*source)->disk().now().images;
+    const auto image = images.find(wanted.snapshot);
+    if (image == images.end()) throw std::runtime_error("it has a newer one");
+    on.install(image->second, now_);
   } else {
     return false;
   }

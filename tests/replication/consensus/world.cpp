@@ -146,14 +146,15 @@ void World::happen(const Event& event) {
       // The source may be down or have a newer one; the leader will offer again.
       if (!source || !hosts_[*source]->runs() || (!calm_ && rng_.chance(plan_.fetch_fails, kOutOf)))
         return;
-      const Image image = hosts_[*source]->disk().durable().image;
-      if (image.snapshot.at != event.fetch->snapshot) return;
+      const auto& images = hosts_[*source]->disk().durable().images;
+      const auto image = images.find(event.fetch->snapshot);
+      if (image == images.end()) return;
       ++counts_.installs;
-      host.install(image, now_);
+      host.install(image->second, now_);
       break;
     }
     case Kind::snapshot:
-      host.take_snapshot(plan_.trailing);
+      host.take_snapshot(plan_.trailing, host.core().offered(now_));
       break;
     case Kind::start:
       if (host.runs()) return;
