@@ -25,7 +25,7 @@ Text text_of(Errc errc) {
     case Errc::already_member:
       return {"already_member", "the node is a member already, maybe with another directory"};
     case Errc::not_caught_up:
-      return {"not_caught_up", "the learner has not caught up with the leader"};
+      return {"not_caught_up", "the member has not caught up with the leader"};
     case Errc::last_voter:
       return {"last_voter", "the last voter cannot be removed"};
     case Errc::unreachable:

@@ -14,7 +14,7 @@ enum class Errc {
   change_in_flight,  ///< the last configuration is not committed yet; ask again soon
   unknown_member,    ///< it is not in the configuration, or not in the part that is asked of it
   already_member,    ///< the member, or another directory of its node, is in the configuration
-  not_caught_up,     ///< the learner lacks committed entries; ask again when it has them
+  not_caught_up,     ///< it lacks committed entries, or fetches a snapshot; ask again later
   last_voter,        ///< nobody would be left to vote
   unreachable,       ///< too few of the voters that it takes were heard lately; see to them first
   malformed,         ///< bytes that are not what they should be, or make no sense

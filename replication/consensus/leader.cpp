@@ -208,7 +208,10 @@ Result<void> Consensus::transfer(std::optional<Member> target, Instant now) {
   if (!target) target = best_successor(now);
   if (!target) return Errc::unreachable;
   if (target == self_ || !log_.configuration().is_voter(*target)) return Errc::unknown_member;
-  if (!is_alive(followers_.at(*target), now)) return Errc::unreachable;
+  const Progress& progress = followers_.at(*target);
+  if (!is_alive(progress, now)) return Errc::unreachable;
+  // It would not be there in time.
+  if (progress.state() == Progress::State::snapshot) return Errc::not_caught_up;
   successor_ = target;
   told_successor_ = false;
   transfer_due_ = now + settings_.election_timeout;
