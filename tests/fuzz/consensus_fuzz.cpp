@@ -104,7 +104,8 @@ class Run {
         host_.start({}, rng_, now_);
         break;
       case 1:
-        host_.take_snapshot(which / 8, host_.core().offered(now_));
+        if (const auto image = host_.image())
+          host_.snapshot_durable(*image, which / 8, host_.core().offered(now_));
         break;
       case 2:
         static_cast<void>(host_.core().transfer(some, now_));
@@ -113,13 +114,19 @@ class Run {
         static_cast<void>(host_.core().read_index(which));
         break;
       case 4:
-        if (fetch_) host_.install({{*fetch_, {{some}, {}}}, {fetch_->index, 0}}, now_);
+        if (fetch_) host_.install(image_of(*fetch_), now_);
         break;
       default: {
         const auto kind = static_cast<Change::Kind>(which % 8 - 5);
         static_cast<void>(host_.core().change({kind, some}, now_));
       }
     }
+  }
+
+  /// Equal ids mean equal images.
+  static sim::Image image_of(Position at) {
+    const auto voter = static_cast<std::int32_t>(1 + at.index.value % 4);
+    return {{at, {{member(voter)}, {}}}, {at.index, 0}};
   }
 
   void take() {

@@ -20,10 +20,22 @@ std::size_t difference(const std::vector<Member>& a, const std::vector<Member>& 
   return different.size();
 }
 
+/// Durably. It may have held it before its disk was lost.
+bool holds(const Member& voter, Position position, const std::vector<Host*>& hosts) {
+  const auto host = std::ranges::find(hosts, voter, [](const Host* each) { return each->self(); });
+  return host == hosts.end() || (*host)->disk().durable().covers(position);
+}
+
+template <class Holds>
+bool most(const std::vector<Member>& voters, Holds holds) {
+  return 2 * static_cast<std::size_t>(std::ranges::count_if(voters, holds)) > voters.size();
+}
+
 }  // namespace
 
 void Checker::begin(const Snapshot& first) {
   committed_ = first.at;
+  configurations_[first.at.index] = committed_by_ = first.configuration;
   applied_[first.at.index.value] = 0;
 }
 
@@ -39,6 +51,28 @@ void Checker::started(const Host& host) {
            host.core().term().value);
   seen.term = host.core().term();
   seen.commit = Index{0};
+  seen.led = Term{0};
+  note_configurations(host, Index{0});
+}
+
+const Configuration& Checker::configuration_of(const Host& host) const {
+  return seen_.at(host.self()).configurations.rbegin()->second;
+}
+
+/// From `first` on its log is another.
+void Checker::note_configurations(const Host& host, Index first) {
+  Seen& seen = seen_[host.self()];
+  const Files& files = host.disk().now();
+  const Snapshot& snapshot = files.image.snapshot;
+  if (first <= snapshot.at.index) {
+    seen.configurations = {{snapshot.at.index, snapshot.configuration}};
+    first = snapshot.at.index.next();
+  }
+  seen.configurations.erase(seen.configurations.lower_bound(first), seen.configurations.end());
+  for (Index i = first; i <= files.last(); i = i.next())
+    if (const auto* next = std::get_if<Configuration>(&files.entry(i)->body))
+      seen.configurations[i] = *next;
+  seen.last = files.last();
 }
 
 void Checker::output(const Host& host, const Output& output) {
@@ -64,7 +98,17 @@ void Checker::say(const Host& host, const Message& message) {
 }
 
 void Checker::note_entries(const Host& host, const Write& write) {
-  const Configuration* before = nullptr;
+  Seen& seen = seen_[host.self()];
+  if (seen.configurations.empty()) note_configurations(host, Index{0});
+  const bool leads = host.core().role() == Role::leader && seen.led == host.core().term();
+  if (leads && !write.entries.empty() && write.first != seen.last.next())
+    broken("{} leads and writes at {} to its log of {}", host.name(), write.first.value,
+           seen.last.value);
+  if (write.restore) {
+    note_configurations(host, Index{0});
+  } else if (!write.entries.empty()) {
+    note_configurations(host, write.first);
+  }
   for (std::size_t i = 0; i < write.entries.size(); ++i) {
     const Index index = write.first.plus(i);
     const Entry& entry = write.entries[i];
@@ -76,9 +120,9 @@ void Checker::note_entries(const Host& host, const Write& write) {
         (first->second.digest != known.digest || first->second.prev_term != known.prev_term))
       broken("two entries are called {}/{}", index.value, entry.term.value);
     if (const auto* after = std::get_if<Configuration>(&entry.body)) {
-      before = &host.core().log().configuration_at(
-          std::max(index.prev(), host.core().log().snapshot().at.index));
-      if (host.core().role() == Role::leader && difference(before->voters, after->voters) > 1)
+      const auto before = std::prev(seen.configurations.lower_bound(index));
+      if (host.core().role() == Role::leader &&
+          difference(before->second.voters, after->voters) > 1)
         broken("{} changes two voters at once at {}", host.name(), index.value);
     }
   }
@@ -94,6 +138,7 @@ void Checker::note_entries(const Host& host, const Write& write) {
 void Checker::look(const Host& host, const std::vector<Host*>& hosts) {
   const Consensus& core = host.core();
   Seen& seen = seen_[host.self()];
+  if (seen.configurations.empty()) note_configurations(host, Index{0});
   if (core.term() < seen.term) broken("the term of {} goes back", host.name());
   seen.term = core.term();
   if (core.commit() < seen.commit) broken("the commit of {} goes back", host.name());
@@ -104,9 +149,28 @@ void Checker::look(const Host& host, const std::vector<Host*>& hosts) {
   if (log.last().index != host.disk().now().last())
     broken("{} takes its log for {} long, it is {}", host.name(), log.last().index.value,
            host.disk().now().last().value);
-  if (core.role() == Role::leader && seen.led != core.term()) note_leader(host);
-  if (core.commit() > seen.commit) note_commit(host, hosts);
+  if (core.log().configuration() != configuration_of(host))
+    broken("{} takes others for the members than its log names", host.name());
+  if (seen.image != host.disk().now().image.snapshot.at) note_image(host);
+  const bool led = seen.led == core.term();
+  if (core.role() == Role::leader && !led) note_leader(host);
+  if (core.commit() > seen.commit) note_commit(host, led, hosts);
   note_applied(host);
+  look_for_committed(host, hosts);
+}
+
+void Checker::note_image(const Host& host) {
+  Seen& seen = seen_[host.self()];
+  const Snapshot& snapshot = host.disk().now().image.snapshot;
+  seen.image = snapshot.at;
+  const auto committed = configurations_.upper_bound(snapshot.at.index);
+  if (snapshot.at.index <= committed_.index && committed != configurations_.begin() &&
+      std::prev(committed)->second != snapshot.configuration)
+    broken("the snapshot of {} at {} names other members than were committed", host.name(),
+           snapshot.at.index.value);
+  auto& all = seen.configurations;
+  all.erase(all.begin(), all.upper_bound(snapshot.at.index));
+  all[snapshot.at.index] = snapshot.configuration;
 }
 
 void Checker::note_leader(const Host& host) {
@@ -121,7 +185,8 @@ void Checker::note_leader(const Host& host) {
            committed_.index.value, committed_.term.value);
 }
 
-void Checker::note_commit(const Host& host, const std::vector<Host*>& hosts) {
+/// `led`: it was the leader already when that happened.
+void Checker::note_commit(const Host& host, bool led, const std::vector<Host*>& hosts) {
   const Consensus& core = host.core();
   Seen& seen = seen_[host.self()];
   const Index from = std::max(seen.commit, host.disk().now().start.index);
@@ -131,25 +196,33 @@ void Checker::note_commit(const Host& host, const std::vector<Host*>& hosts) {
     const auto [first, is_first] = commits_.emplace(i.value, committed);
     if (!is_first && (first->second.digest != committed.digest))
       broken("{} takes another entry for committed at {} than was before", host.name(), i.value);
+    if (const auto* next = std::get_if<Configuration>(&entry.body)) configurations_[i] = *next;
   }
   seen.commit = core.commit();
-  if (core.commit() <= committed_.index) return;
   const Position newest{core.commit(), *core.log().term_at(core.commit())};
-  if (core.role() != Role::leader && seen.led != core.term())
+  if (led) {
+    // Judged also if another has committed as much: this one counted for itself.
+    const auto& voters = configuration_of(host).voters;
+    if (!most(voters, [&](const Member& voter) { return holds(voter, newest, hosts); }))
+      broken("{} commits {}/{} which no majority of {} voters holds", host.name(),
+             newest.index.value, newest.term.value, voters.size());
+    if (newest.term != core.term())
+      broken("{} leads term {} and commits up to {} of term {}", host.name(), core.term().value,
+             newest.index.value, newest.term.value);
+  } else if (newest.index > committed_.index) {
     broken("{} takes {}/{} for committed before any leader does", host.name(), newest.index.value,
            newest.term.value);
+  }
+  if (newest.index <= committed_.index) return;
   committed_ = newest;
-  const auto& configuration = core.log().configuration();
-  const auto holds = [&](const Member& voter) {
-    const auto host_of =
-        std::ranges::find(hosts, voter, [](const Host* each) { return each->self(); });
-    // It may have held it before its disk was lost.
-    return host_of == hosts.end() || (*host_of)->disk().durable().covers(newest);
-  };
-  const auto holders = std::ranges::count_if(configuration.voters, holds);
-  if (static_cast<std::size_t>(holders) < configuration.majority())
-    broken("{} commits {}/{} which {} of {} voters hold", host.name(), newest.index.value,
-           newest.term.value, holders, configuration.voters.size());
+  committed_by_ = configuration_of(host);
+}
+
+void Checker::look_for_committed(const Host& host, const std::vector<Host*>& hosts) const {
+  if (!most(committed_by_.voters,
+            [&](const Member& voter) { return holds(voter, committed_, hosts); }))
+    broken("{} makes that no majority holds the committed {}/{} any more", host.name(),
+           committed_.index.value, committed_.term.value);
 }
 
 void Checker::note_applied(const Host& host) {

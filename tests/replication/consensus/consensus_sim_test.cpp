@@ -26,7 +26,10 @@ TEST_CASE("consensus sim: nothing committed is lost, and what healed works",
   CHECK(all.transfers > kRuns / 2);
   CHECK(all.installs > kRuns / 4);
   CHECK(all.wipes > kRuns / 20);
+  CHECK(all.hangs > kRuns / 4);
   CHECK(all.reads > kRuns);
+  CHECK(all.tried > kRuns);
+  CHECK(all.handed_over > kRuns / 2);
 }
 
 TEST_CASE("consensus sim: a seed is a run, to the last event", "[replication][consensus]") {

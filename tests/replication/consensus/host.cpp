@@ -43,16 +43,22 @@ Output Host::carry_out() {
   return output;
 }
 
-bool Host::take_snapshot(std::size_t trailing, std::optional<Index> fetched) {
+std::optional<Image> Host::image() const {
   const Index at = core_->applied();
-  const Position start = core_->log().start();
-  if (at <= core_->log().snapshot().at.index) return false;
-  const Image image{core_->snapshot_at(at), machine_};
-  const auto kept = std::min<std::int64_t>(at - start.index, static_cast<std::int64_t>(trailing));
+  if (at <= core_->log().snapshot().at.index) return std::nullopt;
+  return Image{core_->snapshot_at(at), machine_};
+}
+
+void Host::snapshot_durable(const Image& image, std::size_t trailing,
+                            std::optional<Index> fetched) {
+  const Index at = image.snapshot.at.index;
+  // Another was installed meanwhile.
+  if (at <= core_->log().snapshot().at.index) return;
+  const auto before = at - core_->log().start().index;
+  const auto kept = std::min<std::int64_t>(before, static_cast<std::int64_t>(trailing));
   const Index new_start = std::min(Index{at.value - kept}, fetched.value_or(at));
   disk_.take_snapshot(image, new_start);
   core_->snapshot_taken(image.snapshot, new_start);
-  return true;
 }
 
 void Host::install(const Image& image, Instant now) {

@@ -31,9 +31,11 @@ class Host {
   void wipe(Member self);
   /// Takes the core's output and does what concerns disk and state machine.
   Output carry_out();
-  /// A snapshot of what is applied, keeping `trailing` entries before it, and what lies behind
-  /// `fetched`, a snapshot that somebody is fetching; false if there is nothing new.
-  bool take_snapshot(std::size_t trailing, std::optional<Index> fetched);
+  /// A snapshot of what is applied now, to be written; nothing if there is nothing new.
+  [[nodiscard]] std::optional<Image> image() const;
+  /// It is durable. What is kept: `trailing` entries before it, and what lies behind `fetched`, a
+  /// snapshot that somebody is fetching.
+  void snapshot_durable(const Image& image, std::size_t trailing, std::optional<Index> fetched);
   /// A snapshot came from another node, whole.
   void install(const Image& image, Instant now);
 

@@ -60,10 +60,11 @@ int simulate(const Arguments& arguments, const millrace::sim::LastWords& last_wo
   fmt::print(
       "{} runs in {:.1f} s: {} broke a promise; {} events, {} entries committed, {} proposals "
       "acknowledged, {} reads, {} elections won, {} crashes that lost {} parts of writes, {} cuts, "
-      "{} changes of members, {} transfers, {} snapshots fetched, {} disks lost; digest {:016x}\n",
+      "{} changes of members, {} transfers, {} snapshots fetched, {} disks lost, {} hung; when "
+      "healed {} changes and {} transfers; digest {:016x}\n",
       done, took.count(), broken, all.events, all.committed, all.acknowledged, all.reads,
       all.elections, all.crashes, all.lost_parts, all.cuts, all.changes, all.transfers,
-      all.installs, all.wipes, digest);
+      all.installs, all.wipes, all.hangs, all.tried, all.handed_over, digest);
   if (broken > 0) fmt::print("seeds:{}\n", failed_seeds);
   return (broken == 0) == arguments.must_fail ? 1 : 0;
 }

@@ -31,6 +31,8 @@ Plan plan_of(std::uint64_t seed, Rng& rng) {
   plan.sync_slow = one_of<std::uint64_t, 3>(rng, {0, 20, 100});
   plan.snapshot_every = one_of<std::size_t, 4>(rng, {3, 20, 100, 1'000'000});
   plan.trailing = one_of<std::size_t, 3>(rng, {0, 2, 30});
+  plan.snapshot_max = milliseconds{one_of<int, 3>(rng, {1, 50, 1'000})};
+  plan.fetch_max = milliseconds{one_of<int, 3>(rng, {50, 500, 4'000})};
   plan.fetch_fails = one_of<std::uint64_t, 3>(rng, {0, 100, 500});
   plan.propose_every = milliseconds{one_of<int, 3>(rng, {20, 70, 300})};
   plan.batch_max = one_of<std::size_t, 3>(rng, {1, 3, 10});
@@ -38,6 +40,7 @@ Plan plan_of(std::uint64_t seed, Rng& rng) {
   plan.change_every = milliseconds{one_of<int, 4>(rng, {150, 500, 2'000, 1'000'000})};
   plan.restart_storms = rng.chance(1, 3);
   plan.wipes = rng.chance(1, 3);
+  plan.hangs = rng.chance(1, 3);
   return plan;
 }
 
@@ -46,14 +49,16 @@ std::string Plan::text() const {
       "{} voters, {} spares, {} ms; heartbeat {} ms, batches of {} bytes, window {}; messages up "
       "to "
       "{} us, {} long, {} lost, {} repeated{}; syncs up to {} us, {} slow; a snapshot every {} "
-      "keeping {}, {} fetches fail; up to {} proposals every {} ms, faults every {} ms, changes "
+      "keeping {}, durable after up to {} ms, fetched in up to {} ms, {} fetches fail; up to {} "
+      "proposals every {} ms, faults every {} ms, changes "
       "every "
-      "{} ms{}{}",
+      "{} ms{}{}{}",
       voters, spares, trouble.count(), settings.heartbeat_interval.count(),
       settings.batch_bytes_max, settings.window, delay_max.count(), delayed_long, lost, repeated,
       encoded ? ", as bytes" : "", sync_max.count(), sync_slow, snapshot_every, trailing,
-      fetch_fails, batch_max, propose_every.count(), fault_every.count(), change_every.count(),
-      restart_storms ? ", restart storms" : "", wipes ? ", disks are lost" : "");
+      snapshot_max.count(), fetch_max.count(), fetch_fails, batch_max, propose_every.count(),
+      fault_every.count(), change_every.count(), restart_storms ? ", restart storms" : "",
+      wipes ? ", disks are lost" : "", hangs ? ", disks hang" : "");
 }
 
 }  // namespace millrace::replication::consensus::sim

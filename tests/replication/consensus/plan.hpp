@@ -30,6 +30,8 @@ struct Plan {
 
   std::size_t snapshot_every = 0;  // applied entries
   std::size_t trailing = 0;        // entries kept before a snapshot
+  milliseconds snapshot_max;       // how long one takes to become durable
+  milliseconds fetch_max;          // how long one takes to be fetched
   std::uint64_t fetch_fails = 0;
 
   milliseconds propose_every;
@@ -38,6 +40,7 @@ struct Plan {
   milliseconds change_every;    // of members, or a transfer
   bool restart_storms = false;  // crashes come in rows
   bool wipes = false;
+  bool hangs = false;  // of disks, for seconds
 
   [[nodiscard]] std::string text() const;
 };

@@ -295,7 +295,8 @@ bool Script::orders(const Words& words) {
   } else if (verb == "snapshot") {
     const auto trailing = static_cast<std::size_t>(number(words, "trailing", 0));
     const bool anyway = words.back() == "anyway";
-    on.take_snapshot(trailing, anyway ? std::nullopt : on.core().offered(now_));
+    const auto fetched = anyway ? std::nullopt : on.core().offered(now_);
+    if (const auto image = on.image()) on.snapshot_durable(*image, trailing, fetched);
   } else if (verb == "fetch") {
     const auto wanted = fetches_.at(on.name());
     const auto source =

@@ -25,6 +25,9 @@ void Counts::add(const Counts& other) {
   transfers += other.transfers;
   installs += other.installs;
   wipes += other.wipes;
+  hangs += other.hangs;
+  handed_over += other.handed_over;
+  tried += other.tried;
   reads += other.reads;
   lost_parts += other.lost_parts;
 }
@@ -113,12 +116,13 @@ void World::happen(const Event& event) {
   if (about_host) {
     // What a dead process waited for is nobody's; a message reaches whoever is there.
     if (!host.runs() || (event.life != host.life() && event.kind != Kind::deliver)) return;
-    if (now_ < node.paused_until) {
-      events_.push([&] {
-        Event later = event;
-        later.at = node.paused_until;
-        return later;
-      }());
+    const bool of_disk = event.kind == Kind::synced || event.kind == Kind::snapshot_durable;
+    const Instant until =
+        of_disk ? std::max(node.paused_until, node.disk_hangs_until) : node.paused_until;
+    if (now_ < until) {
+      Event later = event;
+      later.at = until;
+      events_.push(std::move(later));
       return;
     }
   }
@@ -154,11 +158,24 @@ void World::happen(const Event& event) {
       break;
     }
     case Kind::snapshot:
-      host.take_snapshot(plan_.trailing, host.core().offered(now_));
+      if (const auto image = host.image()) {
+        schedule({.kind = Kind::snapshot_durable,
+                  .host = event.host,
+                  .life = host.life(),
+                  .image = std::make_shared<const Image>(*image)},
+                 up_to(plan_.snapshot_max));
+      } else {
+        node.snapshots = false;
+      }
+      return;
+    case Kind::snapshot_durable:
+      node.snapshots = false;
+      host.snapshot_durable(*event.image, plan_.trailing, host.core().offered(now_));
       break;
     case Kind::start:
       if (host.runs()) return;
       node.starts = false;
+      node.snapshots = false;
       node.tick_at = Instant::max();
       host.start(plan_.settings, jitter_, now_);
       checker_.started(host);
@@ -208,7 +225,7 @@ void World::after(std::size_t at) {
   if (output.fetch && node.fetching != output.fetch->snapshot) {
     node.fetching = output.fetch->snapshot;
     schedule({.kind = Kind::fetched, .host = at, .life = host.life(), .fetch = output.fetch},
-             up_to(milliseconds{calm_ ? 50 : 500}));
+             up_to(plan_.fetch_max));
   }
   for (const auto& read : output.reads) answered(read);
   if (host.machine().applied != before) applied(at);
@@ -240,8 +257,10 @@ void World::applied(std::size_t at) {
     proposals_.erase(first);
   }
   const auto snapshot = host.core().log().snapshot().at.index;
-  if (end - snapshot >= static_cast<std::int64_t>(plan_.snapshot_every))
-    schedule({.kind = Kind::snapshot, .host = at, .life = host.life()}, up_to(milliseconds{20}));
+  if (nodes_[at].snapshots || end - snapshot < static_cast<std::int64_t>(plan_.snapshot_every))
+    return;
+  nodes_[at].snapshots = true;
+  schedule({.kind = Kind::snapshot, .host = at, .life = host.life()}, up_to(milliseconds{20}));
 }
 
 void World::answered(const ReadAnswer& answer) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <queue>
@@ -16,7 +17,8 @@ namespace millrace::replication::consensus::sim {
 struct Counts {
   void add(const Counts& other);
   std::uint64_t events = 0, committed = 0, acknowledged = 0, elections = 0, crashes = 0, cuts = 0,
-                changes = 0, transfers = 0, installs = 0, wipes = 0, reads = 0, lost_parts = 0;
+                changes = 0, transfers = 0, installs = 0, wipes = 0, hangs = 0, reads = 0,
+                lost_parts = 0, handed_over = 0, tried = 0;
 };
 
 /// One cluster from a seed: virtual time, a network that loses, delays, reorders and repeats, disks
@@ -32,7 +34,18 @@ class World {
   [[nodiscard]] std::uint64_t digest() const { return digest_; }
 
  private:
-  enum class Kind { deliver, tick, synced, fetched, start, propose, fault, change, snapshot };
+  enum class Kind {
+    deliver,
+    tick,
+    synced,
+    fetched,
+    start,
+    propose,
+    fault,
+    change,
+    snapshot,
+    snapshot_durable
+  };
   struct Event {
     Instant at;
     std::uint64_t number = 0;  // earlier ones of the same time first
@@ -42,6 +55,7 @@ class World {
     Ticket ticket;
     std::shared_ptr<const Message> message;
     std::optional<FetchSnapshot> fetch;
+    std::shared_ptr<const Image> image;
     friend bool operator<(const Event& a, const Event& b) {
       return std::pair{b.at, b.number} < std::pair{a.at, a.number};
     }
@@ -50,14 +64,17 @@ class World {
     std::unique_ptr<Host> host;
     Instant tick_at = Instant::max();
     Instant paused_until;
+    Instant disk_hangs_until;
     std::optional<Position> fetching;
-    bool starts = false;  // a start is under way
+    bool starts = false;     // a start is under way
+    bool snapshots = false;  // a snapshot is
     Role role = Role::follower;
   };
   struct Asked {  // a read
     std::size_t host;
     int life;
     Index floor;  // what was committed when it was asked
+    Instant at;
   };
 
   void schedule(Event event, std::chrono::nanoseconds in);
@@ -76,8 +93,20 @@ class World {
   void crash(std::size_t at, std::chrono::nanoseconds down_for);
   void wipe();
   void cut();
+  void hang(std::size_t at, std::chrono::nanoseconds how_long);
   void heal();
+
+  // healed.cpp
   void must_recover();
+  void must_stay_well();
+  void must_take_changes();
+  void must_hand_over();
+  void must_survive_a_hung_disk();
+  void must_have_answered();
+  /// Until it is so, within `longest`; or else `what` is the violation.
+  void wait(const std::function<bool()>& so, milliseconds longest, const std::string& what);
+  void recover(milliseconds longest, const std::string& what);
+  void must_change(Change change);
   [[nodiscard]] bool recovered(Index marker) const;
   [[nodiscard]] std::size_t dead_voters(const Configuration& configuration) const;
 
