@@ -201,7 +201,6 @@ MUTANTS: dict[str, Mutant] = {
         "leader.cpp",
         "  check_disk(now);\n",
         "",
-        "scenarios",
     ),
     "hung-disk-leaves-too-few": Mutant(
         "leader.cpp",
