@@ -5,6 +5,7 @@ uses and whose library comes with Debian; without it the limits that need it are
 """
 
 import ctypes
+import mmap
 import os
 import socket
 import statistics
@@ -176,9 +177,20 @@ class Floor:
         return min(self.receive_check_write(64) for _ in range(5))
 
 
-def pre_touch(folder: Path, megabytes: int) -> None:
-    """Has the host give the memory of the page cache and the blocks of the disk before a leg needs
-    them: the first touch of either costs up to ten times as much as the second."""
+def give_pages(megabytes: int) -> None:
+    """Has the host back so much memory, and gives it to the kernel for what a leg will write.
+
+    A virtual machine gets its memory page by page as it touches it, and its host may take back what
+    lies free: writing to such a page costs up to ten times as much as to another. The kernel hands
+    out first what was freed last.
+    """
+    size = megabytes * (1 << 20)
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
+    mmap.mmap(-1, size, flags=flags).close()
+
+
+def touch_disk(folder: Path, megabytes: int) -> None:
+    """Has the disk's blocks allocated, which may be slow the first time."""
     path, piece = folder / "touched", os.urandom(MB)
     with path.open("wb", buffering=0) as file:
         for _ in range(megabytes):
