@@ -164,10 +164,9 @@ def _lost(history: History, log: list[Record]) -> Iterator[str]:
 
 
 def _vanished(history: History, log: list[Record]) -> Iterator[str]:
-    there = {(record.partition, record.value) for record in log}
-    aborted = _aborted_values(history)
+    known = {(record.partition, record.value) for record in log} | _aborted_values(history)
     for record in dict.fromkeys(history.all_read()):
-        if (record.partition, record.value) not in there | aborted:
+        if (record.partition, record.value) not in known:
             yield f"vanished: {_where(record)} was shown to a reader"
 
 

@@ -57,6 +57,7 @@ class Broker:
         self.log_path = Path(self._folder.name) / "log"
         self.settings = {"auto.create.topics.enable": "true", **(settings or {})}
         self.arguments: list[str] = []  # more of them for `millrace start`
+        self._seen = 0  # of its log, before it was launched
         self.port = 0  # the kernel chooses at the first start
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -97,6 +98,7 @@ class Broker:
             for limit, value in (limits or {}).items():
                 resource.setrlimit(limit, (value, value))
 
+        self._seen = len(self.log())
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -105,11 +107,14 @@ class Broker:
 
     def start(self, limits: dict[int, int] | None = None) -> None:
         """Starts the process and returns when it serves."""
-        seen = self.log_path.stat().st_size if self.log_path.exists() else 0
         self.launch(limits)
+        self.wait_until_it_serves()
+
+    def wait_until_it_serves(self) -> None:
+        """Once it was launched."""
 
         def serves() -> int | None:
-            fresh = self.log()[seen:]
+            fresh = self.log()[self._seen :]
             if self.process.poll() is not None:
                 raise AssertionError(f"the broker ended with {self.process.returncode}: {fresh}")
             found = re.search(r"\bready on [^ ,]*:(\d+)", fresh)
