@@ -27,7 +27,8 @@ Broker::Broker(World world, config::BrokerConfig config)
     node_.shards.push_back(std::make_unique<Shard>(node_, i, *node_.world.schedulers[i]));
   }
   Shard& first = *node_.shards.front();
-  metadata_ = std::make_unique<MetadataService>(node_, first);
+  metadata_log_ = std::make_unique<LocalMetadataLog>(node_, first);
+  metadata_ = std::make_unique<MetadataService>(node_, first, *metadata_log_);
   node_.metadata = metadata_.get();
   server_ = std::make_unique<Server>(node_, first);
 }
@@ -60,6 +61,7 @@ std::optional<StartFailure> Broker::prepare_directory() {
   auto identity = identify(files, directory, node_.settings.node_id, node_.world.rng);
   if (auto* failure = std::get_if<StartFailure>(&identity)) return std::move(*failure);
   node_.cluster_id = std::get<Identity>(identity).cluster_id;
+  node_.directory = std::get<Identity>(identity).directory;
   if (const auto swept = sweep_deleted(files, directory); !swept) {
     return fail("what is left of deleted topics could not be removed", swept.error());
   }
@@ -67,7 +69,7 @@ std::optional<StartFailure> Broker::prepare_directory() {
   if (const auto loaded = node_.journals->load(); !loaded) {
     return fail("its journals could not be read", loaded.error());
   }
-  if (const auto loaded = metadata_->load(directory / kMetadataDirectory); !loaded) {
+  if (const auto loaded = metadata_log_->load(directory / kMetadataDirectory); !loaded) {
     return fail("the metadata log could not be read", loaded.error());
   }
   return std::nullopt;
@@ -88,6 +90,35 @@ std::optional<StartFailure> Broker::serve_metrics() {
   }
   spdlog::info("metrics are served on http://{}:{}/metrics", bound->host, bound->port);
   return std::nullopt;
+}
+
+void Broker::introduce() {
+  const auto& config = node_.config;
+  const auto securities = config::parse_protocol_map(
+      "listener.security.protocol.map", config.get_string("listener.security.protocol.map"));
+  for (std::size_t i = 0; i < bound_.size(); ++i) {
+    NodeEndpoint mine{.listener = bound_[i].listener, .at = bound_[i].at, .security = "PLAINTEXT"};
+    const auto& asked = config.listeners()[i].host;
+    if (asked.empty() || asked == "0.0.0.0" || asked == "::") mine.at.host = node_.world.host_name;
+    for (const auto& told : config.advertised_listeners()) {
+      if (told.name != mine.listener) continue;
+      mine.at.host = told.host;
+      if (told.port != 0) mine.at.port = told.port;
+    }
+    if (securities) {
+      const auto found = securities->find(mine.listener);
+      if (found != securities->end()) mine.security = found->second;
+    }
+    node_.endpoints.push_back(std::move(mine));
+  }
+  PeerIdentity self{.cluster_id = node_.cluster_id,
+                    .node = node_.settings.node_id,
+                    .directory = node_.directory,
+                    .reached_at = {}};
+  for (const auto& mine : node_.endpoints)
+    if (mine.listener == node_.settings.inter_broker_listener) self.reached_at = mine.at;
+  for (const auto& shard : node_.shards)
+    shard->scheduler().post([target = shard.get(), self] { target->peers().introduce(self); });
 }
 
 /// A line every few seconds for whoever waits for a long recovery.
@@ -113,13 +144,15 @@ net::Awaitable<std::optional<StartFailure>> Broker::start() {
         culprit.host, culprit.port, bound.error().message())};
   }
   bound_ = std::move(*bound);
+  introduce();
   for (const auto& shard : node_.shards) {
     shard->scheduler().post([target = shard.get()] { target->start(); });
   }
   if (auto failed = serve_metrics()) co_return failed;
   const Instant begin = first.now();
   tell_recovery();
-  co_await metadata_->publish_loaded();
+  metadata_log_->start(*metadata_);
+  co_await metadata_->published(metadata_log_->applied_index());
   recovered_ = true;
   const auto totals = node_.recovery.totals();
   if (totals.partitions > 0) {
@@ -181,7 +214,7 @@ net::Awaitable<void> Broker::stop() {
   co_await metadata_->refuse_changes();
   co_await on_all_shards(&Shard::drain);
   co_await on_all_shards(&Shard::close_partitions);
-  metadata_->close();
+  metadata_log_->close();
   auto end = [this] {
     node_.journals->end();
     return true;

@@ -8,6 +8,7 @@
 #include "broker/data_directory.hpp"
 #include "broker/metrics/endpoint.hpp"
 #include "broker/node.hpp"
+#include "broker/quorum/local_metadata_log.hpp"
 #include "broker/server.hpp"
 #include "config/broker_config.hpp"
 #include "log/files.hpp"
@@ -43,6 +44,8 @@ class Broker {
 
  private:
   std::optional<StartFailure> prepare_directory();
+  /// Says of itself, by the listeners that are bound, where other nodes reach this one.
+  void introduce();
   void tell_recovery();
   std::optional<StartFailure> serve_metrics();
   /// Nobody waits for it: until the journals are there, appends wait for their segments' syncs.
@@ -52,6 +55,7 @@ class Broker {
 
   Node node_;
   std::unique_ptr<log::DirectoryLock> lock_;
+  std::unique_ptr<LocalMetadataLog> metadata_log_;
   std::unique_ptr<MetadataService> metadata_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<MetricsEndpoint> metrics_;  // null: not asked for

@@ -30,6 +30,15 @@ std::map<std::string, std::string> parse_lines(Bytes contents, char separator) {
   return values;
 }
 
+Result<void> write_identity(log::Files& files, const std::filesystem::path& path, BrokerId node,
+                            const Identity& identity) {
+  const std::string text = fmt::format(
+      "# Whose data this is. Written once, do not edit.\n"
+      "version={}\ncluster.id={}\nnode.id={}\ndirectory.id={}\n",
+      kIdentityVersion, identity.cluster_id, node.value, identity.directory.to_string());
+  return files.write_atomically(path, as_bytes(text));
+}
+
 }  // namespace
 
 std::filesystem::path data_directory(const config::BrokerConfig& config) {
@@ -74,14 +83,9 @@ std::variant<Identity, StartFailure> identify(log::Files& files,
   const auto there = files.exists(path);
   if (!there) return fail("it could not be looked for", there.error());
   if (!*there) {
-    Identity identity{rng.uuid().to_string()};
-    const std::string text = fmt::format(
-        "# Whose data this is. Written once, do not edit.\n"
-        "version={}\ncluster.id={}\nnode.id={}\n",
-        kIdentityVersion, identity.cluster_id, node.value);
-    if (const auto written = files.write_atomically(path, as_bytes(text)); !written) {
-      return fail("it could not be written", written.error());
-    }
+    Identity identity{rng.uuid().to_string(), rng.uuid()};
+    const auto written = write_identity(files, path, node, identity);
+    if (!written) return fail("it could not be written", written.error());
     return identity;
   }
   const auto contents = files.read_all(path);
@@ -103,7 +107,13 @@ std::variant<Identity, StartFailure> identify(log::Files& files,
         "choose another directory by --set log.dirs=DIR",
         path.string(), get("node.id"), node.value, get("node.id"))};
   }
-  return Identity{get("cluster.id")};
+  const auto known = Uuid::parse(get("directory.id"));
+  const Identity identity{get("cluster.id"), known.value_or(rng.uuid())};
+  if (!known) {  // directories had no ids of their own once
+    const auto written = write_identity(files, path, node, identity);
+    if (!written) return fail("it could not be written", written.error());
+  }
+  return identity;
 }
 
 Result<void> sweep_deleted(log::Files& files, const std::filesystem::path& directory) {

@@ -14,7 +14,7 @@
 
 /// What lies in the data directory beside the partitions:
 ///
-///     meta.properties            whose directory this is: cluster.id, node.id
+///     meta.properties            whose directory this is: cluster.id, node.id, directory.id
 ///     .lock                      held while a broker uses it
 ///     __cluster_metadata-0/      the metadata log
 ///     journal/                   recent small appends of all partitions; log/journal/format.hpp
@@ -32,6 +32,7 @@ struct StartFailure {
 
 struct Identity {
   std::string cluster_id;
+  Uuid directory;  // made with it, so that a wiped directory is known to be another one
 };
 
 /// Where the configuration says that data is kept.

@@ -1,13 +1,8 @@
 #include "broker/metadata_service.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include "broker/ask.hpp"
 #include "broker/errors.hpp"
 #include "broker/shard.hpp"
-#include "protocol/base/ensure.hpp"
-#include "protocol/record/builder.hpp"
-#include "protocol/record/record.hpp"
 
 namespace millrace::broker {
 namespace {
@@ -15,88 +10,33 @@ namespace {
 using protocol::ErrorCode;
 using replication::MetadataRecord;
 
-constexpr std::string_view kMetadataTopic = "__cluster_metadata";
 constexpr std::int64_t kProducerIdBlock = 1000;
-constexpr std::size_t kReplayBytes = std::size_t{1} << 20;
-
-/// The metadata log is kept whole and never loses a record to age or size.
-PartitionSettings metadata_settings() {
-  PartitionSettings settings;
-  settings.log.retention_ms = std::nullopt;
-  settings.log.retention_bytes = std::nullopt;
-  settings.log.delete_old = false;
-  settings.log.tail_cache_bytes = 0;
-  return settings;
-}
-
-class DamageCounter final : public log::DamageSink {
- public:
-  void damaged(const log::Damage& damage) override {
-    spdlog::error("metadata log damage: {} at byte {}, offset {}: {}", damage.file.string(),
-                  damage.position, damage.offset.value, damage.what);
-    acknowledged_lost = acknowledged_lost || damage.acknowledged;
-  }
-  bool acknowledged_lost = false;
-};
-
-Result<void> collect(protocol::BatchView batch, std::vector<MetadataRecord>& into) {
-  protocol::RecordReader reader{batch.records_section(), batch.record_count()};
-  while (reader.left() > 0) {
-    const auto record = reader.next();
-    if (!record) return record.error();
-    const auto& value = record->value;
-    MetadataRecord parsed;
-    if (!value || !parsed.ParseFromArray(value->data(), static_cast<int>(value->size()))) {
-      return protocol::Errc::corrupt_batch;
-    }
-    into.push_back(std::move(parsed));
-  }
-  return {};
-}
 
 }  // namespace
 
-MetadataService::MetadataService(Node& node, Shard& shard)
+MetadataService::MetadataService(Node& node, Shard& shard, MetadataLog& log)
     : node_{node},
       shard_{shard},
       controller_{node.settings.controller, {node.settings.node_id}, node.rules},
+      log_{log},
       image_{std::make_shared<replication::MetadataImage>()},
       idle_{shard.scheduler().executor()} {}
 
 MetadataService::~MetadataService() = default;
 
-Result<void> MetadataService::load(const std::filesystem::path& directory) {
-  DamageCounter sink;
-  const TopicPartition name{std::string{kMetadataTopic}, PartitionIndex{0}};
-  const auto settings = metadata_settings();
-  const auto journal = node_.journals->left_over();
-  auto opened =
-      log::PartitionLog::open(node_.world.files, directory, settings.log, node_.world.clock.wall(),
-                              sink, journal->of({TopicId{}, PartitionIndex{0}}));
-  if (!opened) return opened.error();
-  if (sink.acknowledged_lost) return log::Errc::corrupt_file;
-  log_ = std::make_shared<Partition>(name, TopicId{}, LeaderEpoch{0}, settings,
-                                     std::move(opened->log), node_.log_dir);
-  Offset at = log_->log().log_start();
-  const Offset end = log_->log().log_end();
-  while (at < end) {
-    const auto read = log_->log().read({.from = at, .limit = end, .bytes_max = kReplayBytes});
-    if (!read) return read.error();
-    if (read->next == at) return log::Errc::corrupt_file;
-    const auto bytes = read->batches.flatten();
-    std::vector<MetadataRecord> records;
-    for (const auto& batch : protocol::BatchRun{bytes}) {
-      if (const auto collected = collect(batch, records); !collected) return collected.error();
-    }
-    image_ = image_->with(records);
-    at = read->next;
-  }
-  return {};
+void MetadataService::applied(replication::ImagePtr image, std::int64_t index,
+                              std::span<const MetadataRecord> /*records*/) {
+  image_ = std::move(image);
+  publish(index);
 }
 
-net::Awaitable<void> MetadataService::publish_loaded() {
-  co_await ask<bool>(shard_, shard_, [this](Answer<bool> answer) {
-    publish([answer = std::move(answer)]() mutable { answer(true); });
+void MetadataService::active(std::optional<std::int32_t> term) {
+  active_ = term.has_value();
+}
+
+net::Awaitable<void> MetadataService::published(std::int64_t index) {
+  co_await ask<bool>(shard_, shard_, [this, index](Answer<bool> answer) {
+    when_published(index, [answer = std::move(answer)]() mutable { answer(true); });
   });
 }
 
@@ -127,45 +67,49 @@ void MetadataService::finish(Committed done, ErrorCode error) {
 }
 
 void MetadataService::commit(std::vector<MetadataRecord> records, Committed done) {
-  // One batch, so that after a crash either all of the change is there or nothing of it.
-  protocol::BatchBuilder builder;
-  std::string bytes;
-  const Timestamp now = shard_.wall();
-  for (const auto& record : records) {
-    ENSURE(record.SerializeToString(&bytes));
-    builder.add(now, std::nullopt, as_bytes(bytes));
-  }
-  const auto batch = builder.build();
-  ENSURE(batch.has_value());
-  const auto appended = log_->append_own(*batch);
-  if (appended.error != ErrorCode::none) return finish(std::move(done), appended.error);
-  shard_.appended(log_);
-  log_->when_committed(
-      appended.end, Instant::max(),
-      [this, records = std::move(records), done = std::move(done)](ErrorCode error) mutable {
-        if (error != ErrorCode::none) return finish(std::move(done), error);
-        image_ = image_->with(records);
-        publish(
-            [this, done = std::move(done)]() mutable { finish(std::move(done), ErrorCode::none); });
-      });
+  if (!active_) return finish(std::move(done), ErrorCode::not_controller);
+  log_.propose(std::move(records),
+               [this, done = std::move(done)](Result<std::int64_t> index) mutable {
+                 if (!index) return finish(std::move(done), to_wire(index.error()));
+                 when_published(*index, [this, done = std::move(done)]() mutable {
+                   finish(std::move(done), ErrorCode::none);
+                 });
+               });
 }
 
-/// Every shard adopts the image; `done` runs here when the last one has opened what is new to it.
-void MetadataService::publish(std::move_only_function<void()> done) {
-  struct Round {
-    std::size_t left;
-    std::move_only_function<void()> done;
-  };
-  auto round = std::make_shared<Round>(node_.shards.size(), std::move(done));
+/// Every shard adopts the image.
+void MetadataService::publish(std::int64_t index) {
+  auto round = std::make_shared<Round>(index, node_.shards.size());
+  rounds_.push_back(round);
   for (const auto& shard : node_.shards) {
     shard->scheduler().post([this, target = shard.get(), image = image_, round] {
       target->adopt(image, [this, round] {
-        shard_.scheduler().post([round] {
-          if (--round->left == 0) round->done();
+        shard_.scheduler().post([this, round] {
+          --round->left;
+          shard_adopted();
         });
       });
     });
   }
+}
+
+/// A later image may be through before an earlier one: its partitions may be quicker to open.
+void MetadataService::shard_adopted() {
+  while (!rounds_.empty() && rounds_.front()->left == 0) {
+    published_ = rounds_.front()->index;
+    rounds_.pop_front();
+  }
+  while (!waiting_.empty() && waiting_.begin()->first <= published_) {
+    auto task = std::move(waiting_.begin()->second);
+    waiting_.erase(waiting_.begin());
+    task();
+  }
+}
+
+/// `task` runs when all shards have what was committed up to `index`; at once if they do.
+void MetadataService::when_published(std::int64_t index, net::Task task) {
+  if (index <= published_) return task();
+  waiting_.emplace(index, std::move(task));
 }
 
 /// Runs `decide` on this service's shard; the response it stores is given once its records are
@@ -291,13 +235,6 @@ net::Awaitable<std::optional<ProducerId>> MetadataService::next_producer_id(Shar
 net::Awaitable<void> MetadataService::refuse_changes() {
   stopping_ = true;
   while (busy_) co_await idle_.wait();
-}
-
-void MetadataService::close() {
-  if (const auto closed = log_->log().close(); !closed) {
-    node_.journals->keep();
-    spdlog::error("the metadata log could not be closed cleanly: {}", closed.error().message());
-  }
 }
 
 }  // namespace millrace::broker

@@ -1,13 +1,14 @@
 #pragma once
 
 #include <deque>
-#include <filesystem>
 #include <functional>
+#include <limits>
+#include <map>
 #include <memory>
 #include <vector>
 
 #include "broker/node.hpp"
-#include "broker/partition.hpp"
+#include "broker/quorum/metadata_log.hpp"
 #include "protocol/net/net.hpp"
 #include "replication/controller/controller.hpp"
 
@@ -16,19 +17,25 @@ namespace millrace::broker {
 class Shard;
 
 /// The shell around the controller's core: asks it one request at a time, commits the records that
-/// it decided on to the metadata log, replays them, tells every shard, and only then lets the
-/// answer go. Lives on the first shard; others reach it through the `Awaitable` functions below.
-class MetadataService {
+/// it decided on to the metadata log, tells every shard of what was committed, and only then lets
+/// the answer go. Lives on the first shard; others reach it through the `Awaitable` functions
+/// below.
+class MetadataService final : public MetadataLog::Reader {
  public:
-  MetadataService(Node& node, Shard& shard);
-  ~MetadataService();
+  /// `log` outlives this.
+  MetadataService(Node& node, Shard& shard, MetadataLog& log);
+  ~MetadataService() override;
 
-  /// Opens the metadata log and replays it. Blocks on files; called before anything is served.
-  Result<void> load(const std::filesystem::path& directory);
-  /// The image as replayed so far; on the first shard only.
+  // From the metadata log.
+  void applied(replication::ImagePtr image, std::int64_t index,
+               std::span<const replication::MetadataRecord> records) override;
+  void active(std::optional<std::int32_t> term) override;
+
+  /// The newest image; on the first shard only.
   [[nodiscard]] const replication::ImagePtr& image() const { return image_; }
-  /// Tells all shards of the image that `load` gave.
-  net::Awaitable<void> publish_loaded();
+  /// Returns when every shard has adopted the image of `index`, or a later one, and what is new in
+  /// it can be used. On the first shard.
+  net::Awaitable<void> published(std::int64_t index);
 
   // From any shard, `home`: resolved there when the change is committed and every shard has it.
   net::Awaitable<protocol::CreateTopicsResponse> create_topics(
@@ -44,8 +51,6 @@ class MetadataService {
 
   /// Takes no more changes; returns when those taken are done.
   net::Awaitable<void> refuse_changes();
-  /// Syncs and closes the log; the last step of a stop.
-  void close();
 
  private:
   /// `none` when the records are committed and all shards know; otherwise nothing was changed.
@@ -60,15 +65,27 @@ class MetadataService {
   void submit(Operation operation);
   void run_next();
   void commit(std::vector<replication::MetadataRecord> records, Committed done);
-  void publish(std::move_only_function<void()> done);
+  void publish(std::int64_t index);
+  void shard_adopted();
+  void when_published(std::int64_t index, net::Task task);
   void finish(Committed done, protocol::ErrorCode error);
+
+  /// An image on its way to the shards.
+  struct Round {
+    std::int64_t index = 0;
+    std::size_t left = 0;  // shards that have not opened all of it yet
+  };
 
   Node& node_;
   Shard& shard_;
   replication::Controller controller_;
+  MetadataLog& log_;
   replication::ImagePtr image_;
-  std::shared_ptr<Partition> log_;
-  std::deque<Operation> queue_;  // the first one is under way while `busy_`
+  bool active_ = false;
+  std::deque<std::shared_ptr<Round>> rounds_;  // oldest first
+  std::int64_t published_ = std::numeric_limits<std::int64_t>::min();
+  std::multimap<std::int64_t, net::Task> waiting_;  // by the index they wait for
+  std::deque<Operation> queue_;                     // the first one is under way while `busy_`
   bool busy_ = false;
   bool stopping_ = false;
   std::int64_t producer_id_next_ = 0;  // of the block at hand

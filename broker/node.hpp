@@ -41,6 +41,15 @@ struct World {
   std::vector<net::Scheduler*> schedulers;  // one per shard; the first also runs the controller
   /// Connections beyond this would take the descriptors that files of partitions need.
   std::int64_t connections_max = std::numeric_limits<std::int64_t>::max();
+  /// By which other machines find this one.
+  std::string host_name = "localhost";
+};
+
+/// A listener of this node, as others reach it.
+struct NodeEndpoint {
+  std::string listener;
+  net::Endpoint at;
+  std::string security;  // Kafka's name of the security protocol
 };
 
 /// What every part of one broker may look at: fixed once the broker has started (the limiters of
@@ -62,6 +71,8 @@ struct Node {
   LogLimiter log_limiter{std::chrono::seconds{10}};
   ErrorReports coordinator_errors;  // those answered to clients of groups and transactions
   std::string cluster_id;
+  Uuid directory;  // made when the data directory was: another one is another replica
+  std::vector<NodeEndpoint> endpoints;  // where others reach this node, by listener
   std::filesystem::path data_dir;
   LogDirectory log_dir;
   RecoveryProgress recovery;

@@ -105,11 +105,17 @@ CleanerSettings cleaner_settings(const config::BrokerConfig& config) {
 constexpr std::size_t kDecompressedBytesMax = std::size_t{64} << 20;
 constexpr auto kForever = std::chrono::duration_cast<milliseconds>(std::chrono::hours{24 * 36500});
 
+std::string inter_broker(const config::BrokerConfig& config) {
+  if (const auto& name = config.text("inter.broker.listener.name")) return config::capitals(*name);
+  return config.listeners().empty() ? std::string{} : config.listeners().front().name;
+}
+
 }  // namespace
 
 BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
     : node_id{config.node_id()},
       rack{config.text("broker.rack").value_or("")},
+      inter_broker_listener{inter_broker(config)},
       request_bytes_max{static_cast<std::size_t>(config.get_int("socket.request.max.bytes"))},
       response_queue_bytes_max{
           static_cast<std::size_t>(config.get_long("response.queue.bytes.per.connection"))},

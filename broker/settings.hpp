@@ -20,7 +20,8 @@ struct BrokerSettings {
   explicit BrokerSettings(const config::BrokerConfig& config);
 
   BrokerId node_id;
-  std::string rack;  // empty: none
+  std::string rack;                   // empty: none
+  std::string inter_broker_listener;  // over which brokers reach each other
   std::size_t request_bytes_max;
   std::size_t response_queue_bytes_max;  // per connection
   std::chrono::milliseconds connection_idle_max;

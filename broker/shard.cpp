@@ -62,6 +62,7 @@ Shard::Shard(Node& node, std::size_t index, net::Scheduler& scheduler)
       fetch_sessions_{std::make_unique<FetchSessions>(node.settings.fetch_sessions_max, index)},
       groups_{std::make_unique<GroupService>(*this)},
       transactions_{std::make_unique<TransactionService>(*this)},
+      peers_{scheduler, node.settings.inter_broker_listener},
       journal_{*this},
       cleaner_{std::make_unique<Cleaner>(*this, node.cleaner_budget)},
       pool_idle_{scheduler.executor()},
@@ -110,6 +111,7 @@ void Shard::adopt(replication::ImagePtr image, std::move_only_function<void()> d
   auto opening = std::make_shared<Opening>();
   opening->done = std::move(done);
   const auto before = std::exchange(image_, std::move(image));
+  peers_.adopt(image_);
   groups_->adopt(*image_);
   retire_missing(*image_, opening);
   share_tail_cache();
@@ -411,6 +413,7 @@ void Shard::close_partitions(net::Task done) {
 
 net::Awaitable<void> Shard::close_all(net::Task done) {
   deadlines_.stop();  // housekeeping must not meet the closing of a log on the pool
+  co_await peers_.stop();
   while (pool_work_ > 0) co_await pool_idle_.wait();
   for (const auto& [place, partition] : partitions_) {
     partition->retire(ErrorCode::not_leader_or_follower);

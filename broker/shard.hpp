@@ -10,6 +10,7 @@
 #include "broker/deadlines.hpp"
 #include "broker/node.hpp"
 #include "broker/partition.hpp"
+#include "broker/peers/peers.hpp"
 #include "broker/shard_journal.hpp"
 #include "log/journal/journal.hpp"
 #include "protocol/net/net.hpp"
@@ -42,6 +43,8 @@ class Shard {
   [[nodiscard]] FetchSessions& fetch_sessions() { return *fetch_sessions_; }
   [[nodiscard]] GroupService& groups() { return *groups_; }
   [[nodiscard]] TransactionService& transactions() { return *transactions_; }
+  /// This shard's connections to other nodes.
+  [[nodiscard]] Peers& peers() { return peers_; }
 
   /// The newest metadata that this shard has heard of; never null.
   [[nodiscard]] const replication::ImagePtr& image() const { return image_; }
@@ -186,6 +189,7 @@ class Shard {
   std::unique_ptr<FetchSessions> fetch_sessions_;
   std::unique_ptr<GroupService> groups_;
   std::unique_ptr<TransactionService> transactions_;
+  Peers peers_;
   ShardJournal journal_;
   std::unique_ptr<Cleaner> cleaner_;
   std::size_t pool_work_ = 0;  // on its way through the pool

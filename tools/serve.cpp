@@ -2,8 +2,10 @@
 
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -42,6 +44,12 @@ std::size_t open_files_max(const config::BrokerConfig& config, std::int64_t desc
   const std::int64_t possible = std::max<std::int64_t>(descriptors - descriptors / 4, 16);
   const std::int64_t asked = config.get_int("log.open.files.max");
   return static_cast<std::size_t>(asked > 0 ? std::min(asked, possible) : possible);
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (gethostname(name.data(), name.size() - 1) != 0) return "localhost";
+  return name.data();
 }
 
 /// The first shard's side of a run: start, wait for a signal, stop.
@@ -97,7 +105,8 @@ std::optional<std::string> serve(
                         .journal_pool = journal_pool,
                         .unsynced_files_max = open_max / 4,
                         .schedulers = {},
-                        .connections_max = descriptors};
+                        .connections_max = descriptors,
+                        .host_name = host_name()};
     for (const auto& scheduler : schedulers) world.schedulers.push_back(scheduler.get());
     broker::Broker broker{std::move(world), config};
     net::AsioScheduler& first = *schedulers.front();

@@ -21,6 +21,8 @@ TEST_CASE("data directory: a new one is made this node's, and recognised later",
   const auto again = identify(files, "data", BrokerId{4}, rng);
   REQUIRE(std::get<Identity>(again).cluster_id == std::get<Identity>(first).cluster_id);
   REQUIRE(Uuid::parse(std::get<Identity>(first).cluster_id));
+  CHECK_FALSE(std::get<Identity>(first).directory.is_zero());
+  CHECK(std::get<Identity>(again).directory == std::get<Identity>(first).directory);
 }
 
 TEST_CASE("data directory: that of another node is refused, naming both", "[broker]") {

@@ -60,7 +60,8 @@ void Machine::start() {
                       .read_pool = pool,
                       .journal_pool = pool,
                       .unsynced_files_max = plan_.unsynced_files_max,
-                      .schedulers = {}};
+                      .schedulers = {},
+                      .host_name = kBrokerHost};
   for (std::size_t i = 0; i < plan_.shards; ++i) {
     seams.schedulers.push_back(&host_->make_scheduler());
   }
