@@ -20,17 +20,10 @@ import nats
 import pairs
 import report
 import rows
-import rows_latency
-import rows_life
-import rows_produce
-import rows_read
-import rows_service
 from brokers import ROOT
+from catalogue import ALL
 from legs import Leg, LegFailed
 
-ALL = [
-    *rows_produce.ROWS, *rows_read.ROWS, *rows_latency.ROWS, *rows_life.ROWS, *rows_service.ROWS,
-]  # fmt: skip
 TOUCH_MB, TOUCH_MB_QUICK = 8000, 1000
 # What a kind of failure of a leg's own programs is, apart from LegFailed.
 FAILURES = (AssertionError, OSError, artifacts.Missing)
@@ -141,7 +134,7 @@ def main() -> int:
         prefix="millrace-bench-", dir=options.folder or Path("/var/tmp")
     ) as name:
         folder = Path(name)
-        floor.pre_touch(folder, TOUCH_MB_QUICK if options.quick else TOUCH_MB)
+        floor.touch_disk(folder, TOUCH_MB_QUICK if options.quick else TOUCH_MB)
         machine = floor.Floor(folder)
         found = report.Report(machine_text(), options.quick, machine.limits(), missing=missing)
         with rows.Stand(folder, options.quick, kinds) as stand:

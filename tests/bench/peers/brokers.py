@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Callable
 
 import admin
 import artifacts
@@ -32,6 +33,8 @@ class Broker:
     kind = ""
     synced: dict[str, str] = {}  # settings of a topic whose acknowledgements are on the disk
     unsynced: dict[str, str] = {}  # and of one whose acknowledgements are in memory
+    wrapper: list[str] = []  # a program that runs the broker
+    launched: Callable[[int], None] = staticmethod(lambda pid: None)  # is told of each process
 
     def __init__(self, folder: Path, name: str = "") -> None:
         self.folder = folder / (name or self.kind)
@@ -74,13 +77,14 @@ class Broker:
             wanted = FILES_MAX if most == resource.RLIM_INFINITY else min(FILES_MAX, most)
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
-        command = self.command()
+        command = [*self.wrapper, *self.command()]
         with (self.folder / "log").open("ab") as log:
             begin = time.monotonic()
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=child
             )
         self.group.adopt(self._process.pid)
+        Broker.launched(self._process.pid)
         return begin
 
     def start(self) -> float:

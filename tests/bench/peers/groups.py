@@ -39,14 +39,22 @@ class Processes:
     def adopt(self, pid: int) -> None:
         self._pids.append(pid)
 
-    def cpu_ns(self) -> int:
+    def _ns(self, *fields: int) -> int:
+        """The sum of so many fields of /proc/PID/stat, counted from the process's state."""
         ticks = 0
         for pid in self._pids:
             with contextlib.suppress(OSError):
                 line = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
-                fields = line.rsplit(")", 1)[1].split()
-                ticks += int(fields[11]) + int(fields[12])
+                words = line.rsplit(")", 1)[1].split()
+                ticks += sum(int(words[field]) for field in fields)
         return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+    def cpu_ns(self) -> int:
+        return self._ns(11, 12)
+
+    def user_ns(self) -> int:
+        """Of that, what was spent outside of the kernel."""
+        return self._ns(11)
 
     def cap(self, cores: float | None) -> None:
         if cores is not None:
@@ -74,6 +82,9 @@ class Version1(Processes):
     def cpu_ns(self) -> int:
         return int((self._account / "cpuacct.usage").read_text(encoding="ascii"))
 
+    def user_ns(self) -> int:
+        return int((self._account / "cpuacct.usage_user").read_text(encoding="ascii"))
+
     def cap(self, cores: float | None) -> None:
         quota = -1 if cores is None else int(cores * PERIOD_US)
         (self._cpu / "cpu.cfs_period_us").write_text(str(PERIOD_US), encoding="ascii")
@@ -99,9 +110,15 @@ class Version2(Processes):
     def enter(self) -> None:
         (self._folder / "cgroup.procs").write_text("0", encoding="ascii")
 
-    def cpu_ns(self) -> int:
+    def _stat_ns(self, name: str) -> int:
         lines = (self._folder / "cpu.stat").read_text(encoding="ascii").split("\n")
-        return 1000 * int(dict(line.split() for line in lines if line)["usage_usec"])
+        return 1000 * int(dict(line.split() for line in lines if line)[name])
+
+    def cpu_ns(self) -> int:
+        return self._stat_ns("usage_usec")
+
+    def user_ns(self) -> int:
+        return self._stat_ns("user_usec")
 
     def cap(self, cores: float | None) -> None:
         quota = "max" if cores is None else str(int(cores * PERIOD_US))

@@ -83,8 +83,13 @@ class Stand:
             broker.start()
         return broker
 
+    def stop(self) -> None:
+        """Has the running brokers end by themselves."""
+        for broker in self._running.values():
+            broker.stop()
+
     def rest(self) -> None:
-        """Stops the running brokers, for rows that measure others."""
+        """Ends the running brokers, for rows that measure others."""
         for side in list(self._running):
             self._running.pop(side).__exit__()
 
@@ -121,15 +126,21 @@ class Watch:
     broker: brokers.Broker
     pid: int | None = field(init=False)
     begin: int = field(init=False)
+    user_begin: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.pid = self.broker.pid
         self.begin = self.broker.group.cpu_ns()
+        self.user_begin = self.broker.group.user_ns()
 
     def cpu_us(self) -> float:
         spent = (self.broker.group.cpu_ns() - self.begin) / 1000
         need_alive(self.broker.kind, self.pid, self.broker.pid)
         return spent
+
+    def user_us(self) -> float:
+        """Of the CPU time what was spent in the broker itself rather than in the kernel."""
+        return (self.broker.group.user_ns() - self.user_begin) / 1000
 
 
 def need_stored(broker: brokers.Broker, topic: str, partitions: int, count: int) -> None:

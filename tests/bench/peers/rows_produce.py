@@ -28,7 +28,7 @@ def _produce(
         ).ended()
         if acks == "0":
             _wait_for_unacknowledged(broker.port, topic, partitions, count)
-        cpu = watch.cpu_us()
+        cpu, user = watch.cpu_us(), watch.user_us()
     finally:
         if cores is not None:
             broker.group.cap(None)
@@ -38,6 +38,7 @@ def _produce(
     return Leg(
         {
             "CPU per MB": cpu / megabytes,
+            "user CPU per MB": user / megabytes,
             "CPU per record": 1000 * cpu / count,
             "throughput": megabytes / told.seconds,
             "records": told.rate,
@@ -59,6 +60,7 @@ def _cell(size: str, partitions: int, acks: str, codec: str, in_quick: bool) -> 
         Metric("CPU per MB", "us", aim=0.25 if size == "1KiB" else None,
                limit=FLOOR if codec == "none" else None,
                limit_aim=1.5 if size == "1KiB" and codec == "none" else None),
+        Metric("user CPU per MB", "us"),
         Metric("CPU per record", "ns", aim=0.15 if size == "100B" else None),
         Metric("throughput", "MB/s", more_is_better=True),
     ]  # fmt: skip

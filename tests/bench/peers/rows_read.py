@@ -30,11 +30,15 @@ def _read(stand: Stand, side: str) -> Leg:
     count = admin.record_count(broker.port, _full[side], PARTITIONS)
     watch = Watch(broker)
     told = generators.consume(broker.port, _full[side], PARTITIONS, count, until_end=True).ended()
-    cpu = watch.cpu_us()
+    cpu, user = watch.cpu_us(), watch.user_us()
     need_all("consumed", count, told.records)
     megabytes = count * SIZE / 1e6
     return Leg(
-        {"CPU per MB": cpu / megabytes, "throughput": megabytes / told.seconds},
+        {
+            "CPU per MB": cpu / megabytes,
+            "user CPU per MB": user / megabytes,
+            "throughput": megabytes / told.seconds,
+        },
         progress=told.progress,
     )
 
@@ -75,14 +79,15 @@ def _tailing(stand: Stand, side: str) -> Leg:
 
 CPU = Metric("CPU per MB", "us", aim=0.5)
 SENDFILE = Metric("CPU per MB", "us", aim=0.5, limit="sendfile, CPU us/MB")
+USER = Metric("user CPU per MB", "us")
 THROUGHPUT = Metric("throughput", "MB/s", more_is_better=True)
 
 ROWS = [
     Row("fetch tailing", "a producer and a consumer that follows it: what do both cost together?",
         (CPU,), _tailing, pairs=2),
-    Row("fetch warm", "what does a record cost that is in the page cache?", (SENDFILE, THROUGHPUT),
+    Row("fetch warm", "what does a record cost that is in the page cache?", (SENDFILE, USER, THROUGHPUT),
         _read, prepare=_prepare),
-    Row("fetch cold", "and one that is on the disk?", (SENDFILE, THROUGHPUT), _cold,
+    Row("fetch cold", "and one that is on the disk?", (SENDFILE, USER, THROUGHPUT), _cold,
         prepare=_prepare, warm=False, pairs=2),
     Row("fetch with Kafka's own consumer", "is it the same with the Java client?", (CPU,), _java,
         prepare=_prepare, java_tools=True, pairs=2),
