@@ -69,6 +69,7 @@ std::optional<StartFailure> Broker::prepare_directory() {
   if (const auto loaded = node_.journals->load(); !loaded) {
     return fail("its journals could not be read", loaded.error());
   }
+  node_.high_watermarks = load_high_watermarks(files, directory);
   if (const auto loaded = metadata_log_->load(directory / kMetadataDirectory); !loaded) {
     return fail("the metadata log could not be read", loaded.error());
   }

@@ -129,7 +129,7 @@ void GroupService::adopt(const replication::MetadataImage& image) {
   }
 }
 
-void GroupService::opened(const std::shared_ptr<Partition>& partition) {
+void GroupService::led(const std::shared_ptr<Partition>& partition) {
   if (partition->name().topic != replication::kOffsetsTopic) return;
   auto entry = std::make_shared<Entry>(partition, shard_.node().settings.groups);
   entry->core.set_times(shard_.node().settings.groups.consumer.times, own_times_);
@@ -143,8 +143,14 @@ net::Awaitable<void> GroupService::load(EntryPtr entry) {
     damaged += replay_batch(batch, entry->core);
     return !entry->resigned;
   };
+  const Offset end = entry->partition->log().log_end();
   auto replaying = replay_log(shard_, entry->partition, std::move(visit));
-  const bool whole = co_await std::move(replaying);
+  bool whole = co_await std::move(replaying);
+  if (whole) {
+    // What was read may not be committed yet, and nobody may be told what might be taken back.
+    auto committing = committed_up_to(shard_, entry->partition, end);
+    whole = co_await std::move(committing);
+  }
   if (damaged > 0) {
     spdlog::warn("{}: {} damaged records of groups were skipped",
                  fmt::streamed(entry->partition->name()), damaged);

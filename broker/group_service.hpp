@@ -56,8 +56,8 @@ class GroupService {
 
   /// Groups may have settings of their own in it.
   void adopt(const replication::MetadataImage& image);
-  /// A partition of this shard was opened, or is about to go away.
-  void opened(const std::shared_ptr<Partition>& partition);
+  /// A partition of this shard is led from here from now on, or no longer.
+  void led(const std::shared_ptr<Partition>& partition);
   void retire(const Partition& partition);
   void topic_deleted(const std::string& topic);
   /// The marker of the producer's transaction is committed in this partition.

@@ -68,4 +68,18 @@ net::Awaitable<bool> replay_log(Shard& shard, std::shared_ptr<Partition> partiti
   co_return true;
 }
 
+net::Awaitable<bool> committed_up_to(Shard& shard, std::shared_ptr<Partition> partition,
+                                     Offset end) {
+  // A damaged log is judged by its owner.
+  if (partition->log().state() == log::LogState::read_only) co_return true;
+  auto work = [partition, end](Answer<bool> answer) {
+    auto done = [answer = std::move(answer)](protocol::ErrorCode error) mutable {
+      answer(error == protocol::ErrorCode::none);
+    };
+    partition->when_committed(end, Instant::max(), std::move(done));
+  };
+  auto asked = ask<bool>(shard, shard, std::move(work));
+  co_return co_await std::move(asked);
+}
+
 }  // namespace millrace::broker

@@ -19,6 +19,11 @@ class Shard;
 net::Awaitable<bool> replay_log(Shard& shard, std::shared_ptr<Partition> partition,
                                 std::function<bool(const protocol::BatchView&)> visit);
 
+/// Returns when everything below `end` is committed. False when it cannot be, because this broker
+/// stopped leading the partition or its disk failed.
+net::Awaitable<bool> committed_up_to(Shard& shard, std::shared_ptr<Partition> partition,
+                                     Offset end);
+
 /// Shows every record of a batch of data to `visit`, which says whether it could make use of it.
 /// Gives how many could not be used, or read. None of a control batch.
 std::size_t for_each_record(const protocol::BatchView& batch,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <limits>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 #include "broker/journals.hpp"
 #include "broker/log_directory.hpp"
 #include "broker/recovery_progress.hpp"
+#include "broker/replica/high_watermarks.hpp"
 #include "broker/settings.hpp"
 #include "broker/strangers.hpp"
 #include "config/broker_config.hpp"
@@ -17,6 +19,7 @@
 #include "protocol/base/clock.hpp"
 #include "protocol/base/rng.hpp"
 #include "protocol/net/net.hpp"
+#include "replication/controller/in_sync.hpp"
 
 namespace millrace::broker {
 
@@ -79,6 +82,13 @@ struct Node {
   std::unique_ptr<Journals> journals;  // while the broker prepares its directory, set
   std::vector<std::unique_ptr<Shard>> shards;
   MetadataService* metadata = nullptr;  // lives on the first shard
+  HighWatermarks high_watermarks;       // as the last run of the broker left them
+  /// Brings what leaders propose for their in-sync sets to the controller; from any shard, whose
+  /// thread it returns to. The answers are in the order of the proposals; one that is missing was
+  /// not given.
+  using ProposeInSync = std::function<net::Awaitable<std::vector<replication::InSyncAnswer>>(
+      Shard& home, std::vector<replication::InSyncProposal> proposals)>;
+  ProposeInSync propose_in_sync;
 };
 
 }  // namespace millrace::broker

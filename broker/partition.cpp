@@ -25,13 +25,25 @@ Partition::Partition(TopicPartition name, TopicId topic_id, LeaderEpoch epoch,
       settings_{std::move(settings)},
       log_{std::move(log)},
       directory_{directory},
-      high_watermark_{log_->synced_end()} {
+      high_watermark_{log_->synced_end()},
+      leads_{true} {
   log_->begin_epoch(epoch_);
 }
 
+Partition::Partition(TopicPartition name, TopicId topic_id, PartitionSettings settings,
+                     std::unique_ptr<log::PartitionLog> log, LogDirectory& directory,
+                     Offset committed)
+    : name_{std::move(name)},
+      topic_id_{topic_id},
+      epoch_{-1},
+      settings_{std::move(settings)},
+      log_{std::move(log)},
+      directory_{directory},
+      high_watermark_{std::clamp(committed, log_->log_start(), log_->synced_end())} {}
+
 std::optional<ProduceResult> Partition::produce(Bytes records, std::int16_t version,
                                                 Timestamp now) {
-  if (retired_) return ProduceResult{.error = ErrorCode::not_leader_or_follower};
+  if (retired_ || !leads_) return ProduceResult{.error = ErrorCode::not_leader_or_follower};
   if (!queue_.empty()) return std::nullopt;
   protocol::ProduceRules rules = settings_.rules;
   rules.produce_version = version;
@@ -42,7 +54,7 @@ std::optional<ProduceResult> Partition::produce(Bytes records, std::int16_t vers
 
 void Partition::produce_later(SharedBytes records, std::int16_t version, Timestamp now,
                               std::move_only_function<void(ProduceResult)> done) {
-  if (retired_) return done({.error = ErrorCode::not_leader_or_follower});
+  if (retired_ || !leads_) return done({.error = ErrorCode::not_leader_or_follower});
   QueuedBatch batch{std::move(records), settings_.rules, now, std::move(done)};
   batch.rules.produce_version = version;
   queue_.add(std::move(batch));
@@ -61,7 +73,7 @@ bool Partition::prepared(std::vector<protocol::ProduceVerdict> verdicts, Timesta
 /// `rules` are those that the batch was validated for: the topic's may have changed since.
 ProduceResult Partition::accept(Bytes records, protocol::ProduceVerdict verdict,
                                 const protocol::ProduceRules& rules, Timestamp now) {
-  if (retired_) return {.error = ErrorCode::not_leader_or_follower};
+  if (retired_ || !leads_) return {.error = ErrorCode::not_leader_or_follower};
   if (auto* rejection = std::get_if<protocol::Rejection>(&verdict)) {
     return {.error = rejection->code,
             .message = std::move(rejection->message),
@@ -114,7 +126,8 @@ ProduceResult Partition::accept(Bytes records, protocol::ProduceVerdict verdict,
 }
 
 ProduceResult Partition::append_own(Bytes batch) {
-  if (retired_) return {.error = ErrorCode::not_leader_or_follower};
+  if (retired_ || !leads_) return {.error = ErrorCode::not_leader_or_follower};
+  if (!enough_in_sync()) return {.error = ErrorCode::not_enough_replicas};
   if (!directory_.online())
     return {.error = ErrorCode::kafka_storage_error, .message = directory_.offline_text()};
   return appended(log_->append(batch, epoch_, std::nullopt));
@@ -139,22 +152,45 @@ ProduceResult Partition::appended(Result<log::AppendInfo> info) {
 
 void Partition::when_committed(Offset end, Instant deadline, Committed done) {
   if (end <= high_watermark_) return done(ErrorCode::none);
+  if (retired_ || !leads_) return done(ErrorCode::not_leader_or_follower);
+  if (offline()) return done(ErrorCode::kafka_storage_error);
+  wait_in(waiters_, {end, deadline, std::move(done)});
+}
+
+void Partition::when_durable(Offset end, Instant deadline, Committed done) {
+  if (end <= durable_end()) return done(ErrorCode::none);
   if (retired_) return done(ErrorCode::not_leader_or_follower);
   if (offline()) return done(ErrorCode::kafka_storage_error);
+  wait_in(durable_waiters_, {end, deadline, std::move(done)});
+}
+
+void Partition::wait_in(std::deque<Waiter>& waiters, Waiter waiter) {
   // A repeated batch may wait for an offset below that of the newest waiter.
-  auto place = waiters_.end();
-  while (place != waiters_.begin() && std::prev(place)->end > end) --place;
-  waiters_.insert(place, {end, deadline, std::move(done)});
+  auto place = waiters.end();
+  while (place != waiters.begin() && std::prev(place)->end > waiter.end) --place;
+  waiters.insert(place, std::move(waiter));
+}
+
+void Partition::complete(std::deque<Waiter>& waiters, Offset end) {
+  while (!waiters.empty() && waiters.front().end <= end) {
+    auto done = std::move(waiters.front().done);
+    waiters.pop_front();
+    done(ErrorCode::none);
+  }
 }
 
 void Partition::expire_waiters(Instant now) {
   std::vector<Committed> late;
-  std::erase_if(waiters_, [&](Waiter& waiter) {
-    if (waiter.deadline > now) return false;
-    late.push_back(std::move(waiter.done));
-    return true;
-  });
-  for (auto& done : late) done(ErrorCode::request_timed_out);
+  for (auto* const waiters : {&waiters_, &durable_waiters_}) {
+    std::erase_if(*waiters, [&](Waiter& waiter) {
+      if (waiter.deadline > now) return false;
+      late.push_back(std::move(waiter.done));
+      return true;
+    });
+  }
+  const ErrorCode error =
+      enough_in_sync() ? ErrorCode::request_timed_out : ErrorCode::not_enough_replicas_after_append;
+  for (auto& done : late) done(error);
 }
 
 void Partition::write() {
@@ -170,6 +206,7 @@ void Partition::write() {
     wake_readers();
     return;
   }
+  followers_.wake();
   if (!waits_for_durability()) advance();
 }
 
@@ -178,9 +215,11 @@ Result<void> Partition::take_back() {
   directory_.no_space();
   if (const auto taken_back = log_->retract(); !taken_back) return taken_back;
   std::vector<Committed> refused;
-  while (!waiters_.empty() && waiters_.back().end > log_->log_end()) {
-    refused.push_back(std::move(waiters_.back().done));
-    waiters_.pop_back();
+  for (auto* const waiters : {&waiters_, &durable_waiters_}) {
+    while (!waiters->empty() && waiters->back().end > log_->log_end()) {
+      refused.push_back(std::move(waiters->back().done));
+      waiters->pop_back();
+    }
   }
   for (auto& done : refused) done(kNoSpace);
   return {};
@@ -238,19 +277,24 @@ void Partition::journal_failed(ErrorInfo error) {
 }
 
 void Partition::advance() {
-  const Offset durable = waits_for_durability() ? log_->synced_end() : log_->written_end();
-  if (durable <= high_watermark_) return;
-  high_watermark_ = durable;
-  while (!waiters_.empty() && waiters_.front().end <= high_watermark_) {
-    auto done = std::move(waiters_.front().done);
-    waiters_.pop_front();
-    done(ErrorCode::none);
+  const Offset durable = durable_end();
+  if (!durable_waiters_.empty()) complete(durable_waiters_, durable);
+  Offset committed = durable;
+  if (leadership_) {
+    committed = leadership_->high_watermark(durable, seen_);
+  } else if (!leads_) {
+    committed =
+        replication::follower_high_watermark(high_watermark_, told_high_watermark_, durable);
   }
+  if (committed <= high_watermark_) return;
+  high_watermark_ = committed;
+  complete(waiters_, high_watermark_);
   wake_readers();
 }
 
 void Partition::fail_waiters(ErrorCode error) {
   auto failed = std::exchange(waiters_, {});
+  std::ranges::move(std::exchange(durable_waiters_, {}), std::back_inserter(failed));
   for (auto& waiter : failed) waiter.done(error);
 }
 
@@ -265,23 +309,37 @@ void Partition::when_idle(std::move_only_function<void()> task) {
 }
 
 void Partition::watch(std::shared_ptr<ReadWaiter> waiter) {
-  if (std::ranges::find(readers_, waiter) != readers_.end()) return;
-  if (readers_.size() >= 2 * readers_live_ + 8) {
-    std::erase_if(readers_, [](const auto& reader) { return reader->done(); });
-    readers_live_ = readers_.size();
+  readers_.add(std::move(waiter));
+}
+
+void Partition::watch_written(std::shared_ptr<ReadWaiter> waiter) {
+  followers_.add(std::move(waiter));
+}
+
+void Partition::Readers::add(std::shared_ptr<ReadWaiter> waiter) {
+  if (std::ranges::find(waiting, waiter) != waiting.end()) return;
+  if (waiting.size() >= 2 * live + 8) {
+    std::erase_if(waiting, [](const auto& reader) { return reader->done(); });
+    live = waiting.size();
   }
-  readers_.push_back(std::move(waiter));
+  waiting.push_back(std::move(waiter));
+}
+
+void Partition::Readers::wake() {
+  const auto woken = std::exchange(waiting, {});
+  live = 0;
+  for (const auto& reader : woken) reader->wake();
 }
 
 void Partition::wake_readers() {
-  const auto woken = std::exchange(readers_, {});
-  readers_live_ = 0;
-  for (const auto& reader : woken) reader->wake();
+  readers_.wake();
+  followers_.wake();
 }
 
 void Partition::set_settings(PartitionSettings settings) {
   settings_ = std::move(settings);
   log_->set_config(settings_.log);
+  if (leadership_) leadership_->set(settings_.replication);
 }
 
 void Partition::retire(ErrorCode error) {

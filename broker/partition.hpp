@@ -16,6 +16,9 @@
 #include "protocol/base/clock.hpp"
 #include "protocol/error_code.hpp"
 #include "protocol/record/validate.hpp"
+#include "replication/replica/fetch_session.hpp"
+#include "replication/replica/following.hpp"
+#include "replication/replica/leadership.hpp"
 
 namespace millrace::broker {
 
@@ -26,6 +29,7 @@ struct PartitionSettings {
   bool flush_sync = true;        // acknowledge what is synced; otherwise what is written
   std::int64_t flush_messages = std::numeric_limits<std::int64_t>::max();  // when not flush_sync
   std::optional<std::chrono::milliseconds> flush_ms;                       // likewise
+  replication::LeadershipSettings replication;
 };
 
 /// Somebody who waits until more can be read from one of several partitions, so `wake` may be
@@ -42,16 +46,65 @@ class ReadWaiter {
 /// One replica of a partition: the shell around its log. Owned by its shard and used on the shard's
 /// thread alone; work on pool threads holds a `shared_ptr`, so that it outlives a deletion.
 ///
-/// Three things are never mixed: appended (in memory, has offsets), durable (`log.synced_end`), and
-/// committed (below `high_watermark`): what consumers may see and producers are told.
+/// Three things are never mixed: appended (in memory, has offsets), durable (`log.synced_end`, or
+/// `written_end` with `flush.mode=async`), and committed (below `high_watermark`): what consumers
+/// may see and producers are told. The only replica commits what is durable; of several, the leader
+/// commits what `replication::Leadership` says, and a follower what its leader told it.
 class Partition {
  public:
   /// Called when the replica is done waiting: `none`, or why the records cannot be promised.
   using Committed = std::move_only_function<void(protocol::ErrorCode)>;
 
-  /// `directory` outlives the partition.
+  /// The only replica, which leads. `directory` outlives the partition.
   Partition(TopicPartition name, TopicId topic_id, LeaderEpoch epoch, PartitionSettings settings,
             std::unique_ptr<log::PartitionLog> log, LogDirectory& directory);
+  /// A replica that neither leads nor follows until `adopt` says so. Up to `committed` others are
+  /// known to have had the log, too.
+  Partition(TopicPartition name, TopicId topic_id, PartitionSettings settings,
+            std::unique_ptr<log::PartitionLog> log, LogDirectory& directory, Offset committed);
+
+  // -- Which replica it is
+  // -------------------------------------------------------------------------
+
+  enum class Role : std::uint8_t { unchanged, began_to_lead, follows };
+  /// The partition as the cluster has it now. Whoever stops leading tells all who wait.
+  Role adopt(BrokerId self, const replication::PartitionImage& image, Instant now);
+  /// Which brokers are alive is read from here.
+  void see(const replication::MetadataImage& cluster) {
+    if (leadership_) leadership_->see(cluster);
+  }
+  [[nodiscard]] bool leads() const { return leads_; }
+  /// Of several replicas, while it leads; else null.
+  [[nodiscard]] const replication::Leadership* leadership() const { return leadership_.get(); }
+  /// Whom it follows; nothing while it leads, or nobody does.
+  [[nodiscard]] std::optional<BrokerId> leader() const { return leader_; }
+  /// Enough replicas are in sync for an acknowledgement of all of them.
+  [[nodiscard]] bool enough_in_sync() const {
+    return !leadership_ || leadership_->enough_in_sync();
+  }
+  /// A leader is asked by a follower, whose fetch says how far it is.
+  protocol::ErrorCode fetched(const replication::Leadership::FollowerFetch& fetch, Instant now);
+  std::optional<replication::InSyncProposal> in_sync_proposal(Instant now);
+  void in_sync_answered(std::int32_t asked_at, protocol::ErrorCode error,
+                        const replication::PartitionImage& image, Instant now);
+  /// What is committed may depend on the time.
+  void look_again(Instant now);
+
+  /// What a follower asks for next; nothing while what it appended is not durable.
+  [[nodiscard]] std::optional<replication::FetchWish> next_fetch() const;
+  /// Appends what the leader sent; an error changes nothing.
+  Result<log::AppendInfo> append_from_leader(Bytes run);
+  /// What the leader has told of what is committed, and of where its log begins.
+  void leader_says(Offset high_watermark, Offset log_start);
+  /// Cuts the follower's log, or begins it anew; blocks for syncs. Also a damaged one is whole
+  /// then, as far as it goes.
+  Result<void> truncate_to(Offset end);
+  Result<void> restart_at(Offset start);
+  [[nodiscard]] Offset durable_end() const {
+    return waits_for_durability() ? log_->synced_end() : log_->written_end();
+  }
+  /// Calls `done` once everything below `end` is durable here, or cannot be.
+  void when_durable(Offset end, Instant deadline, Committed done);
 
   /// Validates one produced blob and appends it. Nothing is appended when the result has an error,
   /// or when the batch is a repetition of one that is in the log already. No result: the batch is
@@ -87,7 +140,8 @@ class Partition {
   /// Rests if nobody waits and nothing is unsynced, so that the owner need not look after it.
   bool rest() {
     const bool unsynced = !offline() && !retired_ && log_->synced_end() < log_->log_end();
-    return waiters_.empty() && !unsynced && std::exchange(busy_, false);
+    const bool waited_for = !waiters_.empty() || !durable_waiters_.empty();
+    return !waited_for && !unsynced && std::exchange(busy_, false);
   }
   /// Writes what was appended. The owner calls it once per turn of its loop. What finds no space is
   /// taken back, its producers are told so, and the partition goes on; any other error takes it
@@ -116,6 +170,8 @@ class Partition {
 
   /// Wakes `waiter` once, when the high watermark moves next or cannot move any more.
   void watch(std::shared_ptr<ReadWaiter> waiter);
+  /// The same for a follower's fetch, which is woken when something was written, too.
+  void watch_written(std::shared_ptr<ReadWaiter> waiter);
 
   [[nodiscard]] const TopicPartition& name() const { return name_; }
   [[nodiscard]] TopicId topic_id() const { return topic_id_; }
@@ -159,10 +215,23 @@ class Partition {
   [[nodiscard]] bool waits_for_durability() const {
     return settings_.flush_sync || waits_for_syncs_;
   }
+  /// Waits for something to be written; done ones are dropped as others come.
+  struct Readers {
+    void add(std::shared_ptr<ReadWaiter> waiter);
+    void wake();
+    std::vector<std::shared_ptr<ReadWaiter>> waiting;
+    std::size_t live = 0;  // after the last prune; doubles as the mark for the next
+  };
+
+  void lead(BrokerId self, const replication::PartitionImage& image, Instant now);
+  void follow(const replication::PartitionImage& image);
   void advance();
+  void cut(Offset end);
   Result<void> take_back();
   void fail_waiters(protocol::ErrorCode error);
   void wake_readers();
+  static void wait_in(std::deque<Waiter>& waiters, Waiter waiter);
+  static void complete(std::deque<Waiter>& waiters, Offset end);
 
   TopicPartition name_;
   TopicId topic_id_;
@@ -171,13 +240,20 @@ class Partition {
   std::unique_ptr<log::PartitionLog> log_;
   LogDirectory& directory_;
   std::uint64_t admitted_bytes_ = 0;  // appended in this turn
-  Offset high_watermark_;             // log_start <= high_watermark_ <= log_end; never goes back
-  std::deque<Waiter> waiters_;        // ascending `end`
+  // log_start <= high_watermark_ <= log_end; goes back only where a follower's log is cut.
+  Offset high_watermark_;
+  bool leads_ = false;
+  std::unique_ptr<replication::Leadership> leadership_;  // of several replicas, while it leads
+  std::optional<BrokerId> leader_;                       // while it follows
+  Offset told_high_watermark_;                           // by the leader
+  Instant seen_;                                         // the latest time that anybody told
+  std::deque<Waiter> waiters_;                           // for what is committed; ascending `end`
+  std::deque<Waiter> durable_waiters_;                   // for what is durable here; likewise
   ProduceQueue queue_;
   Verifications verifications_;
-  std::vector<std::shared_ptr<ReadWaiter>> readers_;
-  std::size_t readers_live_ = 0;  // after the last prune; doubles as the mark for the next
-  bool in_turn_ = false;          // something was appended since the last `write`
+  Readers readers_;
+  Readers followers_;
+  bool in_turn_ = false;  // something was appended since the last `write`
   bool busy_ = false;
   std::size_t work_out_ = 0;
   std::move_only_function<void()> on_idle_;

@@ -100,6 +100,22 @@ CleanerSettings cleaner_settings(const config::BrokerConfig& config) {
   return cleaner;
 }
 
+ReplicaSettings replica_settings(const config::BrokerConfig& config) {
+  return {.fetch_wait = ms(config, "replica.fetch.wait.max.ms"),
+          .socket_timeout = ms(config, "replica.socket.timeout.ms"),
+          .fetch_backoff = ms(config, "replica.fetch.backoff.ms"),
+          .lag_max = ms(config, "replica.lag.time.max.ms"),
+          .checkpoint_interval = ms(config, "replica.high.watermark.checkpoint.interval.ms"),
+          .fetch_bytes_min = config.get_int("replica.fetch.min.bytes"),
+          .fetch_bytes_max = config.get_int("replica.fetch.response.max.bytes"),
+          .partition_bytes_max = config.get_int("replica.fetch.max.bytes"),
+          .fetchers = config.get_int("num.replica.fetchers")};
+}
+
+/// The selector that Kafka brings along; by this name, so that its configurations are understood.
+constexpr std::string_view kRackAwareSelector =
+    "org.apache.kafka.common.replica.RackAwareReplicaSelector";
+
 /// A batch is decompressed on its shard's thread, so a bomb holds up its neighbours for as long as
 /// this many bytes take: about 0.1 s.
 constexpr std::size_t kDecompressedBytesMax = std::size_t{64} << 20;
@@ -139,6 +155,8 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
       journal_bytes{static_cast<std::uint64_t>(config.get_long("journal.bytes"))},
       retention_check_interval{ms(config, "log.retention.check.interval.ms")},
       checkpoint_interval{ms(config, "log.flush.offset.checkpoint.interval.ms")},
+      replicas{replica_settings(config)},
+      selects_by_rack{config.text("replica.selector.class") == kRackAwareSelector},
       cleaner{cleaner_settings(config)},
       groups{group_settings(config)},
       transactions{transaction_settings(config)} {
@@ -195,6 +213,9 @@ PartitionSettings partition_settings(const config::BrokerConfig& config,
   settings.flush_sync = topic.flush_mode == config::FlushMode::sync;
   settings.flush_messages = topic.flush_messages.value_or(std::numeric_limits<std::int64_t>::max());
   settings.flush_ms = topic.flush_interval;
+  settings.replication.lag_max = ms(config, "replica.lag.time.max.ms");
+  if (topic.min_insync_replicas_given)
+    settings.replication.min_in_sync = static_cast<std::size_t>(topic.min_insync_replicas);
   return settings;
 }
 

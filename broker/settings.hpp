@@ -15,6 +15,19 @@
 
 namespace millrace::broker {
 
+/// How followers are copied from leaders.
+struct ReplicaSettings {
+  std::chrono::milliseconds fetch_wait;
+  std::chrono::milliseconds socket_timeout;
+  std::chrono::milliseconds fetch_backoff;
+  std::chrono::milliseconds lag_max;
+  std::chrono::milliseconds checkpoint_interval;  // of high watermarks
+  std::int32_t fetch_bytes_min;
+  std::int32_t fetch_bytes_max;
+  std::int32_t partition_bytes_max;
+  std::int32_t fetchers;  // from each other broker, on each shard
+};
+
 /// The broker's settings as the request path needs them, read once from the configuration.
 struct BrokerSettings {
   explicit BrokerSettings(const config::BrokerConfig& config);
@@ -42,6 +55,8 @@ struct BrokerSettings {
   std::uint64_t journal_bytes;     // 0: none
   std::chrono::milliseconds retention_check_interval;
   std::chrono::milliseconds checkpoint_interval;  // syncs of partitions that nobody waits for
+  ReplicaSettings replicas;
+  bool selects_by_rack;  // consumers are told of replicas nearer to them
   CleanerSettings cleaner;
   GroupSettings groups;
   TransactionSettings transactions;

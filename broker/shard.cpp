@@ -4,10 +4,10 @@
 #include <spdlog/spdlog.h>
 
 #include "broker/cleaner.hpp"
-#include "broker/data_directory.hpp"
 #include "broker/errors.hpp"
 #include "broker/fetch/sessions.hpp"
 #include "broker/group_service.hpp"
+#include "broker/replica/replica_service.hpp"
 #include "broker/session.hpp"
 #include "broker/transaction_service.hpp"
 #include "protocol/base/ensure.hpp"
@@ -21,35 +21,7 @@ constexpr auto kWaiterSweep = std::chrono::milliseconds{100};  // how late a pro
 constexpr auto kStopGrace = std::chrono::seconds{10};
 constexpr auto kSpaceCheck = std::chrono::seconds{1};
 
-/// Damage found while a log was opened, told to the operator with file and offset.
-class DamageLog final : public log::DamageSink {
- public:
-  explicit DamageLog(RecoveryProgress& progress) : progress_{progress} {}
-  void verified(std::uint64_t bytes) override { progress_.verified(bytes); }
-  void damaged(const log::Damage& damage) override {
-    spdlog::error(
-        "log damage: {} at byte {}, offset {}: {}; {} bytes cannot be read{}", damage.file.string(),
-        damage.position, damage.offset.value, damage.what, damage.bytes,
-        damage.acknowledged
-            ? "; acknowledged records are missing, so the partition is read-only: restore "
-              "the file from a copy, or delete the topic"
-            : "; they were never acknowledged");
-  }
-
- private:
-  RecoveryProgress& progress_;
-};
-
 }  // namespace
-
-/// Counts the partitions that one image brought or took and whose files are still being dealt with.
-struct Shard::Opening {
-  std::size_t left = 1;
-  std::move_only_function<void()> done;
-  void one_less() {
-    if (--left == 0) done();
-  }
-};
 
 Shard::Shard(Node& node, std::size_t index, net::Scheduler& scheduler)
     : node_{node},
@@ -63,6 +35,7 @@ Shard::Shard(Node& node, std::size_t index, net::Scheduler& scheduler)
       groups_{std::make_unique<GroupService>(*this)},
       transactions_{std::make_unique<TransactionService>(*this)},
       peers_{scheduler, node.settings.inter_broker_listener},
+      replicas_{std::make_unique<ReplicaService>(*this)},
       journal_{*this},
       cleaner_{std::make_unique<Cleaner>(*this, node.cleaner_budget)},
       pool_idle_{scheduler.executor()},
@@ -80,7 +53,15 @@ void Shard::start() {
   every(node_.settings.retention_check_interval, &Shard::keep_house);
   every(node_.settings.cleaner.backoff, &Shard::compact);
   every(node_.settings.checkpoint_interval, &Shard::sync_stragglers);
-  if (index_ == 0) every(kSpaceCheck, &Shard::watch_space);
+  every(
+      std::clamp<std::chrono::nanoseconds>(node_.settings.replicas.lag_max / 4,
+                                           std::chrono::milliseconds{50}, std::chrono::seconds{1}),
+      &Shard::tick_replicas);
+  if (index_ != 0) return;
+  every(kSpaceCheck, &Shard::watch_space);
+  every(std::max<std::chrono::nanoseconds>(node_.settings.replicas.checkpoint_interval,
+                                           std::chrono::milliseconds{50}),
+        &Shard::save_high_watermarks);
 }
 
 void Shard::every(std::chrono::nanoseconds interval, void (Shard::*what)()) {
@@ -105,151 +86,6 @@ std::vector<std::shared_ptr<Partition>> Shard::partitions() const {
 const std::string* Shard::unopened(TopicId topic, PartitionIndex index) const {
   const auto found = unopened_.find(Place{topic, index});
   return found == unopened_.end() ? nullptr : &found->second;
-}
-
-void Shard::adopt(replication::ImagePtr image, std::move_only_function<void()> done) {
-  auto opening = std::make_shared<Opening>();
-  opening->done = std::move(done);
-  const auto before = std::exchange(image_, std::move(image));
-  peers_.adopt(image_);
-  groups_->adopt(*image_);
-  retire_missing(*image_, opening);
-  share_tail_cache();
-  for (const auto& [name, topic] : before->topics()) {
-    if (!image_->topic(topic->id)) groups_->topic_deleted(name);
-  }
-  for (const auto& [name, topic] : image_->topics()) {
-    const auto known = before->topic(topic->id);
-    if (known == topic) continue;  // images share the topics that did not change
-    const bool settings_changed = known && known->configs != topic->configs;
-    for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
-      const PartitionIndex index{static_cast<std::int32_t>(i)};
-      if (&node_.owner_of(topic->id, index) != this) continue;
-      if (const auto partition = find(topic->id, index)) {
-        if (settings_changed) {
-          partition->set_settings(settings_of(*topic, index));
-        }
-      } else if (!known || i >= known->partitions.size()) {
-        open_partition(*topic, index, opening);
-      }
-    }
-  }
-  opening->one_less();
-}
-
-PartitionSettings Shard::settings_of(const replication::TopicImage& topic,
-                                     PartitionIndex index) const {
-  auto settings =
-      partition_settings(node_.config, topic.configs, static_cast<std::uint64_t>(index.value));
-  settings.log.tail_cache_bytes = tail_cache_share_;
-  return settings;
-}
-
-void Shard::share_tail_cache() {
-  std::size_t partitions = 0;
-  for (const auto& [name, topic] : image_->topics()) partitions += topic->partitions.size();
-  const auto share = tail_cache_share(node_.settings, partitions);
-  if (share == tail_cache_share_) return;
-  tail_cache_share_ = share;
-  for (const auto& [place, partition] : partitions_) {
-    auto settings = partition->settings();
-    settings.log.tail_cache_bytes = share;
-    partition->set_settings(std::move(settings));
-  }
-}
-
-void Shard::retire_missing(const replication::MetadataImage& image,
-                           const std::shared_ptr<Opening>& opening) {
-  std::erase_if(unopened_, [&](const auto& item) { return !image.topic(item.first.topic); });
-  std::vector<std::shared_ptr<Partition>> gone;
-  std::erase_if(partitions_, [&](const auto& item) {
-    if (image.topic(item.first.topic)) return false;
-    gone.push_back(item.second);
-    return true;
-  });
-  for (const auto& partition : gone) {
-    groups_->retire(*partition);
-    transactions_->retire(*partition);
-    partition->retire(ErrorCode::unknown_topic_or_partition);
-    journal_.forget(*partition);
-    remove_files(partition, opening);
-  }
-}
-
-/// The deletion counts as done when the folder is out of the way, so that a topic of the same name
-/// can be created at once; work that still writes to its files is waited for first.
-void Shard::remove_files(const std::shared_ptr<Partition>& partition,
-                         const std::shared_ptr<Opening>& opening) {
-  ++opening->left;
-  partition->when_idle([this, partition, opening] {
-    auto& files = node_.world.files;
-    on_pool(
-        [&files, partition] {
-          return set_aside(files, partition->log().directory(), partition->topic_id());
-        },
-        [this, &files, partition, opening](const Result<std::filesystem::path>& aside) {
-          opening->one_less();
-          if (!aside) {
-            spdlog::warn("{}: its files could not be set aside: {}",
-                         fmt::streamed(partition->name()), aside.error().message());
-            return;
-          }
-          on_pool([&files, path = *aside] { return files.remove_all(path); },
-                  [partition](const Result<void>& removed) {
-                    if (removed) return;
-                    spdlog::warn(
-                        "{}: its files could not be removed: {}; the next start will "
-                        "try again",
-                        fmt::streamed(partition->name()), removed.error().message());
-                  });
-        });
-  });
-}
-
-void Shard::open_partition(const replication::TopicImage& topic, PartitionIndex index,
-                           const std::shared_ptr<Opening>& opening) {
-  ++opening->left;
-  node_.recovery.expect(1);
-  const TopicPartition name{topic.name, index};
-  const auto settings = settings_of(topic, index);
-  const auto epoch = topic.partitions[static_cast<std::size_t>(index.value)].leader_epoch;
-  const auto directory = node_.data_dir / fmt::format("{}", fmt::streamed(name));
-  on_pool(
-      [this, &files = node_.world.files, directory, id = topic.id, config = settings.log,
-       now = wall(), journal = node_.journals->left_over(), index] {
-        DamageLog sink{node_.recovery};
-        return open_partition_log(files, directory, id, config, now, sink,
-                                  journal->of({id, index}));
-      },
-      [this, name, id = topic.id, epoch, settings, opening](Result<log::OpenedLog> opened) {
-        if (!opened) {
-          node_.recovery.not_opened();
-          unopened_[Place{id, name.partition}] =
-              fmt::format("the log could not be opened: {}", opened.error().message());
-          spdlog::error(
-              "{}: its log could not be opened: {}; the partition is offline until the "
-              "cause is gone and the broker is started again",
-              fmt::streamed(name), opened.error().message());
-          node_.journals->keep();
-        } else if (image_->topic(id)) {  // not deleted meanwhile
-          node_.recovery.opened(opened->report, opened->log->state());
-          if (opened->report.journal_needed) node_.journals->keep();
-          if (opened->report.torn_bytes > 0) {
-            spdlog::info("{}: {} bytes that a crash left unfinished were cut off",
-                         fmt::streamed(name), opened->report.torn_bytes);
-          }
-          if (opened->report.journal_bytes > 0) {
-            spdlog::info("{}: {} bytes that were acknowledged came from the journal",
-                         fmt::streamed(name), opened->report.journal_bytes);
-          }
-          auto partition = std::make_shared<Partition>(name, id, epoch, settings,
-                                                       std::move(opened->log), node_.log_dir);
-          partitions_[Place{id, name.partition}] = partition;
-          groups_->opened(partition);
-          transactions_->opened(partition);
-        }
-        opening->one_less();
-      });
 }
 
 void Shard::pool_work_done() {
@@ -412,6 +248,7 @@ void Shard::close_partitions(net::Task done) {
 }
 
 net::Awaitable<void> Shard::close_all(net::Task done) {
+  replicas_->stop();
   deadlines_.stop();  // housekeeping must not meet the closing of a log on the pool
   co_await peers_.stop();
   while (pool_work_ > 0) co_await pool_idle_.wait();

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "broker/deadlines.hpp"
@@ -23,6 +24,7 @@ class Cleaner;
 class FetchSessions;
 class GroupService;
 class TransactionService;
+class ReplicaService;
 
 /// One thread's share of the broker: its partitions, its groups and its connections. Everything
 /// here is used on this shard's thread alone; other shards reach it by `post`, or by `ask`.
@@ -45,14 +47,16 @@ class Shard {
   [[nodiscard]] TransactionService& transactions() { return *transactions_; }
   /// This shard's connections to other nodes.
   [[nodiscard]] Peers& peers() { return peers_; }
+  [[nodiscard]] ReplicaService& replicas() { return *replicas_; }
+  [[nodiscard]] const ReplicaService& replicas() const { return *replicas_; }
 
   /// The newest metadata that this shard has heard of; never null.
   [[nodiscard]] const replication::ImagePtr& image() const { return image_; }
 
   /// Starts the timer and the housekeeping. On this shard's thread.
   void start();
-  /// Takes over `image`: opens partitions that are new here and retires those that are gone. `done`
-  /// is called when all of the new ones can be used.
+  /// Takes over `image`: opens partitions that are new here, retires those that are gone, and has
+  /// the others lead or follow as it says. `done` is called when all of the new ones can be used.
   void adopt(replication::ImagePtr image, std::move_only_function<void()> done);
 
   /// The partition, or null when it is not here (or not yet open).
@@ -89,6 +93,8 @@ class Shard {
   void each_partition(Visit visit) const {
     for (const auto& [place, partition] : partitions_) visit(partition);
   }
+  /// The partition's log was cut: what the journal has of it concerns it no more.
+  void cut(const std::shared_ptr<Partition>& partition) { journal_.settled(*partition); }
   /// Hands the partition's recovery checkpoint to the pool, if one is due.
   void checkpoint(const std::shared_ptr<Partition>& partition);
   /// Runs `work` on a thread of `pool`, by default that of the disks, and `then(result)` back here;
@@ -139,7 +145,16 @@ class Shard {
     }
   };
   struct Opening;
+  using OpeningPtr = std::shared_ptr<Opening>;
 
+  [[nodiscard]] bool belongs_here(const replication::TopicImage& topic, PartitionIndex index) const;
+  /// Has a partition lead or follow as the newest image says.
+  void adopt_role(const std::shared_ptr<Partition>& partition);
+  void opened(const TopicPartition& name, TopicId topic, Result<log::OpenedLog> opened,
+              const OpeningPtr& opening);
+  void retire(const std::shared_ptr<Partition>& partition, const OpeningPtr& opening);
+  void tick_replicas();
+  void save_high_watermarks();
   /// The topic's settings, with this partition's share of the tail cache.
   [[nodiscard]] PartitionSettings settings_of(const replication::TopicImage& topic,
                                               PartitionIndex index) const;
@@ -178,6 +193,9 @@ class Shard {
   replication::ImagePtr image_;
   std::unordered_map<Place, std::shared_ptr<Partition>, PlaceHash> partitions_;
   std::unordered_map<Place, std::string, PlaceHash> unopened_;  // and why
+  std::unordered_set<Place, PlaceHash> opening_;
+  // Folders on their way out, by their partitions, and who waits to have a new one there.
+  std::unordered_map<TopicPartition, std::vector<net::Task>> leaving_;
   std::vector<std::shared_ptr<Partition>> turn_;  // appended to in this turn of the loop
   // Those that somebody waits for or that are not synced: of 50,000 idle ones nobody looks at any.
   std::vector<std::shared_ptr<Partition>> busy_;
@@ -190,6 +208,7 @@ class Shard {
   std::unique_ptr<GroupService> groups_;
   std::unique_ptr<TransactionService> transactions_;
   Peers peers_;
+  std::unique_ptr<ReplicaService> replicas_;
   ShardJournal journal_;
   std::unique_ptr<Cleaner> cleaner_;
   std::size_t pool_work_ = 0;  // on its way through the pool
@@ -197,6 +216,8 @@ class Shard {
   net::Event sessions_gone_;
   std::uint64_t tail_cache_share_ = 0;  // of each partition; shrinks as partitions are added
   Retained retained_;
+  std::shared_ptr<const HighWatermarks> saved_high_watermarks_;  // on the first shard
+  bool saving_high_watermarks_ = false;
   bool watching_space_ = false;  // a check is on its way through the pool
   std::uint64_t checks_without_room_ = 0;
   bool stopping_ = false;

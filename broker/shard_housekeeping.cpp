@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "broker/cleaner.hpp"
+#include "broker/replica/replica_service.hpp"
 #include "broker/shard.hpp"
 
 namespace millrace::broker {
@@ -90,6 +91,52 @@ void Shard::purge(const std::shared_ptr<Partition>& partition, Timestamp before)
             }
             partition->work_ended();
           });
+}
+
+void Shard::tick_replicas() {
+  replicas_->look_at_all();
+}
+
+/// Asks every shard, and writes what they say as one file.
+void Shard::save_high_watermarks() {
+  if (std::exchange(saving_high_watermarks_, true)) return;
+  struct Round {
+    std::size_t left;
+    HighWatermarks offsets;
+  };
+  auto round = std::make_shared<Round>(node_.shards.size(), HighWatermarks{});
+  const auto told = [this, round](HighWatermarks part) {
+    round->offsets.merge(part);
+    if (--round->left > 0) return;
+    auto all = std::make_shared<const HighWatermarks>(std::move(round->offsets));
+    const bool same = saved_high_watermarks_ ? *saved_high_watermarks_ == *all : all->empty();
+    if (same || stopping_) {
+      saving_high_watermarks_ = false;
+      return;
+    }
+    on_pool([this,
+             all] { return broker::save_high_watermarks(node_.world.files, node_.data_dir, *all); },
+            [this, all](const Result<void>& saved) {
+              saving_high_watermarks_ = false;
+              if (saved) {
+                saved_high_watermarks_ = all;
+              } else {
+                spdlog::warn("high watermarks could not be saved in {}: {}",
+                             node_.data_dir.string(), saved.error().message());
+              }
+            });
+  };
+  for (const auto& shard : node_.shards) {
+    shard->scheduler().post([this, target = shard.get(), told] {
+      HighWatermarks part;
+      for (const auto& [place, partition] : target->partitions_) {
+        if (!partition->leads() || partition->leadership() != nullptr)
+          part.emplace(replication::PartitionPlace{place.topic, place.index},
+                       partition->high_watermark());
+      }
+      scheduler_.post([told, part = std::move(part)]() mutable { told(std::move(part)); });
+    });
+  }
 }
 
 void Shard::compact() {

@@ -12,6 +12,7 @@
 #include "broker/shard.hpp"
 #include "broker/strangers.hpp"
 #include "protocol/base/ensure.hpp"
+#include "protocol/messages/write_txn_markers.hpp"
 #include "protocol/record/builder.hpp"
 #include "replication/controller/topic_names.hpp"
 
@@ -19,16 +20,20 @@ namespace millrace::broker {
 namespace {
 
 using protocol::ErrorCode;
+using protocol::WriteTxnMarkersRequest;
 
 /// A marker that could not be written is tried again after this time.
 constexpr auto kMarkerRetry = std::chrono::milliseconds{200};
+/// So long another broker has to write one.
+constexpr auto kMarkerTimeout = std::chrono::seconds{30};
 
 /// On the shard that has the partition.
-void write_marker_here(Shard& shard, TopicId topic, PartitionIndex index,
-                       const TransactionMarker& marker, Answer<ErrorCode> answer) {
+void append_marker(Shard& shard, TopicId topic, PartitionIndex index,
+                   const TransactionMarker& marker, Answer<ErrorCode> answer) {
   const auto partition = shard.find(topic, index);
   // Whether the topic is gone for good the home shard says: this one may not have heard of it yet.
-  if (!partition || partition->retired()) return answer(ErrorCode::not_leader_or_follower);
+  if (!partition || partition->retired() || !partition->leads())
+    return answer(ErrorCode::not_leader_or_follower);
   const bool has_groups = partition->name().topic == replication::kOffsetsTopic;
   // A coordinator that is still loading would not hear of it.
   if (has_groups) {
@@ -49,18 +54,45 @@ void write_marker_here(Shard& shard, TopicId topic, PartitionIndex index,
 
 }  // namespace
 
-net::Awaitable<ErrorCode> write_marker(Shard& home, TopicPartition partition,
-                                       TransactionMarker marker) {
+net::Awaitable<ErrorCode> write_marker_here(Shard& home, TopicPartition partition,
+                                            TransactionMarker marker) {
   const auto topic = home.image()->topic(std::string_view{partition.topic});
   const auto index = partition.partition;
-  const bool there = topic && index.value >= 0 && index.value < std::ssize(topic->partitions);
-  if (!there) co_return ErrorCode::unknown_topic_or_partition;
+  if (!topic || topic->partition(index) == nullptr) co_return ErrorCode::unknown_topic_or_partition;
   Shard& owner = home.node().owner_of(topic->id, index);
   auto work = [&owner, id = topic->id, index, marker](Answer<ErrorCode> answer) {
-    write_marker_here(owner, id, index, marker, std::move(answer));
+    append_marker(owner, id, index, marker, std::move(answer));
   };
   auto asked = ask<ErrorCode>(home, owner, std::move(work));
   co_return co_await std::move(asked);
+}
+
+net::Awaitable<ErrorCode> write_marker(Shard& home, TopicPartition partition,
+                                       TransactionMarker marker) {
+  const auto topic = home.image()->topic(std::string_view{partition.topic});
+  const auto* const image = topic ? topic->partition(partition.partition) : nullptr;
+  if (image == nullptr) co_return ErrorCode::unknown_topic_or_partition;
+  if (!image->leader) co_return ErrorCode::leader_not_available;
+  if (image->leader == home.node().settings.node_id) {
+    auto writing = write_marker_here(home, std::move(partition), marker);
+    co_return co_await std::move(writing);
+  }
+  WriteTxnMarkersRequest request;
+  auto& wanted = request.markers.emplace_back();
+  wanted.producer_id = marker.producer.id.value;
+  wanted.producer_epoch = marker.producer.epoch.value;
+  wanted.transaction_result = marker.commit;
+  wanted.coordinator_epoch = marker.coordinator_epoch;
+  wanted.transaction_version = std::to_underlying(marker.version);
+  wanted.topics.push_back({partition.topic, {partition.partition.value}});
+  auto calling = home.peers().call(*image->leader, std::move(request), home.now() + kMarkerTimeout,
+                                   PeerLane::transactions);
+  const auto response = co_await std::move(calling);
+  if (!response) co_return ErrorCode::leader_not_available;
+  for (const auto& done : response->markers)
+    for (const auto& told : done.topics)
+      for (const auto& one : told.partitions) co_return one.error_code;
+  co_return ErrorCode::unknown_server_error;
 }
 
 Moment TransactionService::moment() const {
@@ -97,7 +129,7 @@ bool TransactionService::loading() const {
   return std::ranges::any_of(entries_, [](const auto& item) { return !item.second->loaded; });
 }
 
-void TransactionService::opened(const std::shared_ptr<Partition>& partition) {
+void TransactionService::led(const std::shared_ptr<Partition>& partition) {
   if (partition->name().topic != replication::kTransactionTopic) return;
   auto entry = std::make_shared<Entry>(partition, shard_.node().settings.transactions);
   entries_[partition->name().partition] = entry;
@@ -113,8 +145,14 @@ net::Awaitable<void> TransactionService::load(EntryPtr entry) {
     damaged += failed;
     return !entry->resigned;
   };
+  const Offset end = entry->partition->log().log_end();
   auto replaying = replay_log(shard_, entry->partition, std::move(visit));
-  const bool whole = co_await std::move(replaying);
+  bool whole = co_await std::move(replaying);
+  if (whole) {
+    // What was read may not be committed yet, and nobody may be told what might be taken back.
+    auto committing = committed_up_to(shard_, entry->partition, end);
+    whole = co_await std::move(committing);
+  }
   if (damaged > 0) {
     spdlog::warn("{}: {} damaged records of transactions were skipped",
                  fmt::streamed(entry->partition->name()), damaged);

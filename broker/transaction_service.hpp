@@ -41,8 +41,8 @@ class TransactionService {
   [[nodiscard]] std::vector<const TransactionCoordinator*> all() const;
   [[nodiscard]] bool loading() const;
 
-  /// A partition of this shard was opened, or is about to go away.
-  void opened(const std::shared_ptr<Partition>& partition);
+  /// A partition of this shard is led from here from now on, or no longer.
+  void led(const std::shared_ptr<Partition>& partition);
   void retire(const Partition& partition);
   /// The broker stops: everybody who waits is told so.
   void resign();
@@ -80,9 +80,12 @@ class TransactionService {
   std::unordered_map<PartitionIndex, EntryPtr> entries_;
 };
 
-/// Appends a marker to a partition, wherever it is, and returns to `home` when it is durable there,
-/// and in force: offsets that were committed in the transaction show, or are gone.
+/// Appends a marker to a partition that this broker leads, and returns to `home` when it is
+/// committed there, and in force: offsets that were committed in the transaction show, or are gone.
 /// `unknown_topic_or_partition`: there is no such partition any more.
+net::Awaitable<protocol::ErrorCode> write_marker_here(Shard& home, TopicPartition partition,
+                                                      TransactionMarker marker);
+/// The same, or has the broker do it that leads the partition.
 net::Awaitable<protocol::ErrorCode> write_marker(Shard& home, TopicPartition partition,
                                                  TransactionMarker marker);
 

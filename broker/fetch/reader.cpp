@@ -2,6 +2,7 @@
 
 #include "broker/blocking.hpp"
 #include "broker/errors.hpp"
+#include "broker/replica/replica_service.hpp"
 #include "broker/shard.hpp"
 
 namespace millrace::broker {
@@ -33,6 +34,47 @@ Result<std::optional<log::EpochEnd>> find_divergence(const Partition& partition,
   return diverges ? std::optional{*end} : std::nullopt;
 }
 
+/// What this reader may have of the partition, and whether it may ask here at all.
+ErrorCode admit(Shard& shard, Partition& partition, const PartitionRead& part,
+                const ReadTerms& terms, PartitionReadResult& result) {
+  if (!partition.readable_at(part.offset)) return ErrorCode::kafka_storage_error;
+  const auto error = check_epoch(partition, part.current_leader_epoch);
+  if (error != ErrorCode::none) return error;
+  const bool needs_leader = terms.replica.has_value() || !terms.may_follow;
+  if (needs_leader && !partition.leads()) return ErrorCode::not_leader_or_follower;
+  const auto divergence = find_divergence(partition, part);
+  if (!divergence) return to_wire(divergence.error());
+  result.diverging = *divergence;
+  if (result.diverging) return ErrorCode::none;
+  const auto& log = partition.log();
+  if (part.offset > log.log_end() && !partition.leads()) return ErrorCode::offset_not_available;
+  if (part.offset > log.log_end() || part.offset < log.log_start())
+    return ErrorCode::offset_out_of_range;
+  if (terms.replica && terms.first) {
+    const auto refused = partition.fetched({.follower = terms.replica->id,
+                                            .broker_epoch = terms.replica->epoch,
+                                            .offset = part.offset,
+                                            .log_start = part.log_start,
+                                            .log_end = log.log_end()},
+                                           shard.now());
+    shard.replicas().look(partition);
+    return refused;
+  }
+  if (!terms.nearest_rack.empty() && partition.leadership() != nullptr) {
+    const auto& settings = shard.node().settings;
+    const auto own =
+        settings.rack.empty() ? std::nullopt : std::optional<std::string>{settings.rack};
+    result.nearer = partition.leadership()->nearest(terms.nearest_rack, own, part.offset);
+  }
+  return ErrorCode::none;
+}
+
+Offset limit_of(Partition& partition, const ReadTerms& terms) {
+  // What is not written may yet be taken back, when the disk is full.
+  if (terms.replica) return partition.log().written_end();
+  return terms.committed_only ? partition.last_stable_offset() : partition.high_watermark();
+}
+
 /// Reads what is in memory and notes what is in files. `left` is the budget, `any` whether records
 /// were found before: the first batch of all is given whole however large it is.
 PartitionReadResult read_one(Shard& shard, const PartitionRead& part, const ReadTerms& terms,
@@ -46,21 +88,14 @@ PartitionReadResult read_one(Shard& shard, const PartitionRead& part, const Read
     return result;
   }
   result.leader_epoch = partition->leader_epoch();
-  if (!partition->readable_at(part.offset)) {
-    result.error = ErrorCode::kafka_storage_error;
-    return result;
-  }
-  result.error = check_epoch(*partition, part.current_leader_epoch);
+  result.error = admit(shard, *partition, part, terms, result);
+  // A follower that is out of range begins anew where this log begins.
+  if (result.error == ErrorCode::none || terms.replica)
+    result.log_start = partition->log().log_start();
   if (result.error != ErrorCode::none) return result;
-  const auto divergence = find_divergence(*partition, part);
-  if (!divergence) {
-    result.error = to_wire(divergence.error());
-    return result;
-  }
-  result.diverging = *divergence;
-  const Offset limit =
-      terms.committed_only ? partition->last_stable_offset() : partition->high_watermark();
-  if (!result.diverging && part.offset < limit && (left > 0 || !any)) {
+  const Offset limit = limit_of(*partition, terms);
+  const bool wants_records = !result.diverging && !result.nearer && part.offset < limit;
+  if (wants_records && (left > 0 || !any)) {
     auto plan = partition->log().plan_read({.from = part.offset,
                                             .limit = limit,
                                             .bytes_max = std::min(left, part.bytes_max),
@@ -75,14 +110,9 @@ PartitionReadResult read_one(Shard& shard, const PartitionRead& part, const Read
     } else {
       file_read = std::get<log::FileRead>(std::move(*plan));
     }
-  } else if (part.offset > partition->log().log_end() ||
-             part.offset < partition->log().log_start()) {
-    result.error = ErrorCode::offset_out_of_range;
-    return result;
   }
   result.high_watermark = partition->high_watermark();
   result.last_stable_offset = partition->last_stable_offset();
-  result.log_start = partition->log().log_start();
   return result;
 }
 
@@ -133,7 +163,12 @@ void read_here(Shard& shard, const std::vector<PartitionRead>& parts, const Read
       any = true;
     }
     if (waiter && result.error == ErrorCode::none) {
-      if (const auto partition = shard.find(part.topic, part.index)) partition->watch(waiter);
+      const auto partition = shard.find(part.topic, part.index);
+      if (partition && terms.replica) {
+        partition->watch_written(waiter);
+      } else if (partition) {
+        partition->watch(waiter);
+      }
     }
     results->push_back(std::move(result));
   }

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "broker/fetch/sessions.hpp"
@@ -37,6 +38,7 @@ struct PartitionRead {
   std::int32_t current_leader_epoch = -1;
   std::int32_t last_fetched_epoch = -1;
   std::size_t bytes_max = 0;
+  Offset log_start;  // of the replica's log that asks
 };
 
 struct PartitionReadResult {
@@ -46,6 +48,7 @@ struct PartitionReadResult {
   Offset log_start{-1};
   LeaderEpoch leader_epoch;
   std::optional<log::EpochEnd> diverging;
+  std::optional<BrokerId> nearer;  // where the reader should ask instead; nothing else is given
   BytesChain records;
   Offset next;                                   // behind the last of `records`
   std::vector<log::AbortedTransaction> aborted;  // that reach into them; read_committed only
@@ -53,8 +56,17 @@ struct PartitionReadResult {
 
 /// How to read: what holds for all partitions of a request.
 struct ReadTerms {
+  struct Replica {
+    BrokerId id;
+    std::int64_t epoch = -1;
+  };
   std::size_t bytes_max = 0;    // of all records together, but see `whole_first_batch`
   bool committed_only = false;  // read_committed: up to the last stable offset
+  /// A follower reads what is written, committed or not, and its offset says how far it is.
+  std::optional<Replica> replica;
+  bool first = true;         // the request is read for the first time, not after a wait
+  bool may_follow = false;   // the reader knows that it may be sent to followers (KIP-392)
+  std::string nearest_rack;  // of the reader, when the leader is to choose by it
 };
 
 /// Reads all `parts`, each on the shard that owns it, in order within each shard; answers are in

@@ -32,6 +32,8 @@ void for_each_item(const FetchRequest& request, bool by_id, Add add) {
       item.offset = Offset{partition.fetch_offset};
       item.last_fetched_epoch = partition.last_fetched_epoch;
       item.bytes_max = partition.partition_max_bytes;
+      item.log_start = Offset{partition.log_start_offset};
+      item.known_high_watermark = Offset{partition.high_watermark};
       add(std::move(item));
     }
   }
@@ -144,7 +146,8 @@ bool is_news(FetchItem& item,
   const bool moved = item.told_high_watermark != high_watermark || item.told_log_start != log_start;
   item.told_high_watermark = high_watermark;
   item.told_log_start = log_start;
-  return has_records || moved || answer.diverging_epoch.epoch >= 0;
+  const bool elsewhere = answer.preferred_read_replica >= 0;
+  return has_records || moved || elsewhere || answer.diverging_epoch.epoch >= 0;
 }
 
 }  // namespace millrace::broker

@@ -23,6 +23,8 @@ struct FetchItem {
   Offset offset;
   std::int32_t last_fetched_epoch = -1;
   std::int32_t bytes_max = 0;
+  Offset log_start;             // of a follower's log
+  Offset known_high_watermark;  // a follower with an older one is answered at once (KIP-1166)
 
   // What the client was told last, so that an incremental answer holds only news.
   std::optional<Offset> told_high_watermark;

@@ -1,6 +1,7 @@
 #include "broker/handlers/brokers.hpp"
 
 #include "broker/node.hpp"
+#include "broker/shard.hpp"
 
 namespace millrace::broker {
 
@@ -10,6 +11,16 @@ net::Endpoint advertised(const RequestContext& context) {
     if (endpoint.name == info.listener) return {endpoint.host, endpoint.port};
   }
   return info.local;
+}
+
+std::optional<net::Endpoint> reached_at(const RequestContext& context, BrokerId broker) {
+  if (broker == context.node.settings.node_id) return advertised(context);
+  const auto* const known = context.shard.image()->broker(broker);
+  if (known == nullptr) return std::nullopt;
+  for (const auto& endpoint : known->endpoints)
+    if (endpoint.listener == context.session.info().listener)
+      return net::Endpoint{endpoint.host, endpoint.port};
+  return std::nullopt;
 }
 
 }  // namespace millrace::broker

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "broker/handlers/handler.hpp"
@@ -20,5 +21,9 @@ inline constexpr std::int32_t kAllGroupOperations = 0b1101'0100'1000;
 /// Where clients of this connection are to reach this broker: the advertised address of the
 /// listener they came in on, or else the very address at which they reached us.
 net::Endpoint advertised(const RequestContext& context);
+
+/// Where they are to reach `broker`: this one as above, another at its address for the listener
+/// that they came in on. Nothing of one that is not registered, or lacks that listener.
+std::optional<net::Endpoint> reached_at(const RequestContext& context, BrokerId broker);
 
 }  // namespace millrace::broker

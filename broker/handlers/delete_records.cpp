@@ -55,7 +55,7 @@ net::Awaitable<DeleteRecords::Response> DeleteRecords::handle(Request request,
       if (has_partition(topic.get(), wanted.partition_index)) {
         auto question = [wanted](Partition* partition) { return delete_up_to(partition, wanted); };
         auto asked =
-            ask_partition<Deleted>(context, topic->id, wanted.partition_index, std::move(question));
+            ask_leader<Deleted>(context, topic->id, wanted.partition_index, std::move(question));
         deleted = co_await std::move(asked);
       }
       answer.partitions.push_back(deleted);

@@ -71,6 +71,7 @@ PartitionAnswer to_answer(const Target& target, PartitionReadResult& read, bool 
     for (const auto& [producer, first, last] : read.aborted)
       aborted.push_back({producer.value, first.value});
   }
+  if (read.nearer) answer.preferred_read_replica = read.nearer->value;
   answer.records = std::move(read.records);
   return answer;
 }
@@ -121,6 +122,7 @@ class Busy {
 net::Awaitable<Fetch::Response> Fetch::handle(Request request, RequestContext& context) {
   constexpr std::int16_t kTopicIdsSince = 13;
   constexpr std::int16_t kReplicaStateSince = 15;
+  constexpr std::int16_t kFollowersSince = 11;
   Shard& shard = context.shard;
   const std::int16_t version = context.version();
   Response response;
@@ -146,10 +148,6 @@ net::Awaitable<Fetch::Response> Fetch::handle(Request request, RequestContext& c
                              context.node.settings.connection_idle_max);
 
   auto targets = resolve(intent, *shard.image(), version >= kTopicIdsSince);
-  if (replica >= 0) {
-    // Replicas of other brokers: this broker has none yet.
-    for (auto& target : targets) target.error = ErrorCode::not_leader_or_follower;
-  }
   std::vector<PartitionRead> parts;
   std::vector<std::size_t> places;
   bool any_error = false;
@@ -164,22 +162,33 @@ net::Awaitable<Fetch::Response> Fetch::handle(Request request, RequestContext& c
                      .offset = item.offset,
                      .current_leader_epoch = item.current_leader_epoch,
                      .last_fetched_epoch = item.last_fetched_epoch,
-                     .bytes_max = static_cast<std::size_t>(std::max(item.bytes_max, 0))});
+                     .bytes_max = static_cast<std::size_t>(std::max(item.bytes_max, 0)),
+                     .log_start = item.log_start});
     places.push_back(i);
   }
 
   auto waiter = std::make_shared<FetchWaiter>(shard);
-  const ReadTerms terms{.bytes_max = bytes_max, .committed_only = committed_only};
+  ReadTerms terms{.bytes_max = bytes_max, .committed_only = committed_only && replica < 0};
+  if (replica >= 0) {
+    const auto epoch = version >= kReplicaStateSince ? request.replica_state.replica_epoch : -1;
+    terms.replica = ReadTerms::Replica{BrokerId{replica}, epoch};
+  } else if (version >= kFollowersSince) {
+    terms.may_follow = true;
+    if (context.node.settings.selects_by_rack) terms.nearest_rack = request.rack_id;
+  }
   std::vector<PartitionReadResult> reads;
   while (!parts.empty()) {
     const bool may_wait = shard.now() < deadline && !shard.stopping();
     auto round = read_partitions(shard, parts, terms, may_wait ? waiter : nullptr);
     reads = co_await std::move(round);
+    terms.first = false;
     std::size_t bytes = 0;
     bool answer_now = any_error || !may_wait;
-    for (const auto& read : reads) {
+    for (std::size_t i = 0; i < reads.size(); ++i) {
+      const auto& read = reads[i];
       bytes += read.records.size();
-      answer_now = answer_now || read.error != ErrorCode::none || read.diverging.has_value();
+      answer_now = answer_now || read.error != ErrorCode::none || read.diverging || read.nearer ||
+                   read.high_watermark > targets[places[i]].item->known_high_watermark;
     }
     if (answer_now || bytes >= bytes_min || context.session.closed()) break;
     co_await waiter->wait_until(deadline);

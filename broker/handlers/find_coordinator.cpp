@@ -1,9 +1,11 @@
 #include <fmt/format.h>
 
+#include "broker/group/partitioner.hpp"
 #include "broker/handlers/brokers.hpp"
 #include "broker/handlers/coordinator_topics.hpp"
 #include "broker/handlers/handlers.hpp"
 #include "broker/shard.hpp"
+#include "replication/controller/topic_names.hpp"
 
 namespace millrace::broker {
 namespace {
@@ -25,6 +27,28 @@ Coordinator refused(std::string key, ErrorCode error, std::string message) {
   return coordinator;
 }
 
+/// Whoever leads the partition that the key falls into.
+Coordinator locate(const RequestContext& context, std::string_view topic_name, std::string key) {
+  const auto topic = context.shard.image()->topic(topic_name);
+  const PartitionIndex index{
+      topic ? partition_for_group(key, static_cast<std::int32_t>(topic->partitions.size())) : 0};
+  const auto* const partition = topic ? topic->partition(index) : nullptr;
+  const auto leader = partition != nullptr ? partition->leader : std::nullopt;
+  const auto at = leader ? reached_at(context, *leader) : std::nullopt;
+  if (!at) {
+    return refused(std::move(key), ErrorCode::coordinator_not_available,
+                   fmt::format("{}-{} has no leader that can be reached by this listener now",
+                               topic_name, index.value));
+  }
+  Coordinator coordinator;
+  coordinator.key = std::move(key);
+  coordinator.node_id = leader->value;
+  coordinator.host = at->host;
+  coordinator.port = at->port;
+  coordinator.error_message = std::nullopt;
+  return coordinator;
+}
+
 }  // namespace
 
 net::Awaitable<FindCoordinator::Response> FindCoordinator::handle(Request request,
@@ -32,7 +56,6 @@ net::Awaitable<FindCoordinator::Response> FindCoordinator::handle(Request reques
   Response response;
   const bool many = context.version() >= kManyKeysSince;
   if (!many) request.coordinator_keys = {request.key};
-  const auto here = advertised(context);
   for (const auto& key : request.coordinator_keys) {
     if (request.key_type != kGroupKey && request.key_type != kTransactionKey) {
       response.coordinators.push_back(
@@ -50,12 +73,11 @@ net::Awaitable<FindCoordinator::Response> FindCoordinator::handle(Request reques
           refused(key, ErrorCode::coordinator_not_available, std::move(*failure)));
       continue;
     }
-    auto& coordinator = response.coordinators.emplace_back();
-    coordinator.key = key;
-    coordinator.node_id = context.node.settings.node_id.value;
-    coordinator.host = here.host;
-    coordinator.port = here.port;
-    coordinator.error_message = std::nullopt;
+    response.coordinators.push_back(locate(context,
+                                           request.key_type == kTransactionKey
+                                               ? replication::kTransactionTopic
+                                               : replication::kOffsetsTopic,
+                                           key));
   }
   if (many) co_return response;
   auto& only = response.coordinators.front();

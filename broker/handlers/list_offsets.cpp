@@ -23,6 +23,8 @@ enum Special : std::int64_t {
   kEarliestPendingUpload = -6,
 };
 
+constexpr std::int16_t kNotAvailableSince = 5;
+
 /// The first version in which a special timestamp may be asked for.
 std::int16_t known_since(std::int64_t timestamp) {
   switch (timestamp) {
@@ -49,7 +51,8 @@ void say(Found& found, Offset offset, LeaderEpoch epoch) {
 
 /// Answers what needs no file; gives the search that does, if any.
 std::optional<log::TimeLookup> answer_or_plan(const Partition& partition, const Wanted& wanted,
-                                              bool committed_only, Found& found) {
+                                              bool committed_only, std::int16_t version,
+                                              Found& found) {
   const std::int32_t epoch = partition.leader_epoch().value;
   if (partition.log().state() == log::LogState::closed) {
     found.error_code = ErrorCode::kafka_storage_error;
@@ -57,6 +60,12 @@ std::optional<log::TimeLookup> answer_or_plan(const Partition& partition, const 
     found.error_code = ErrorCode::fenced_leader_epoch;
   } else if (wanted.current_leader_epoch > epoch) {
     found.error_code = ErrorCode::unknown_leader_epoch;
+  } else if (const auto* const leadership = partition.leadership();
+             leadership != nullptr && partition.high_watermark() < leadership->begin() &&
+             wanted.timestamp != kEarliest && wanted.timestamp != kEarliestLocal) {
+    // A new leader may know less of what is committed than its predecessor told; never go back.
+    found.error_code = version >= kNotAvailableSince ? ErrorCode::offset_not_available
+                                                     : ErrorCode::leader_not_available;
   }
   if (found.error_code != ErrorCode::none) return std::nullopt;
   const auto& log = partition.log();
@@ -85,17 +94,18 @@ net::Awaitable<Found> look_up(RequestContext& context, TopicId topic, Wanted wan
     Found found;
     std::optional<log::TimeLookup> lookup;
   };
-  auto question = [wanted, committed_only](Partition* partition) {
+  const auto version = context.version();
+  auto question = [wanted, committed_only, version](Partition* partition) {
     Step step;
     step.found.partition_index = wanted.partition_index;
     if (partition != nullptr) {
-      step.lookup = answer_or_plan(*partition, wanted, committed_only, step.found);
+      step.lookup = answer_or_plan(*partition, wanted, committed_only, version, step.found);
     } else {
       step.found.error_code = ErrorCode::not_leader_or_follower;
     }
     return step;
   };
-  auto asked = ask_partition<Step>(context, topic, wanted.partition_index, std::move(question));
+  auto asked = ask_leader<Step>(context, topic, wanted.partition_index, std::move(question));
   auto step = co_await std::move(asked);
   if (!step.lookup) co_return step.found;
   auto search = [lookup = std::move(*step.lookup)] { return lookup.run(); };

@@ -43,8 +43,7 @@ net::Awaitable<OffsetForLeaderEpoch::Response> OffsetForLeaderEpoch::handle(
       found.error_code = ErrorCode::unknown_topic_or_partition;
       if (has_partition(topic.get(), wanted.partition)) {
         auto question = [wanted](Partition* partition) { return epoch_end(partition, wanted); };
-        auto asked =
-            ask_partition<Found>(context, topic->id, wanted.partition, std::move(question));
+        auto asked = ask_leader<Found>(context, topic->id, wanted.partition, std::move(question));
         found = co_await std::move(asked);
       }
       answer.partitions.push_back(found);

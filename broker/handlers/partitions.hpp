@@ -29,6 +29,16 @@ net::Awaitable<T> ask_partition(RequestContext& context, TopicId topic, std::int
   return ask<T>(context.shard, owner, std::move(work));
 }
 
+/// The same of the partition's leader: null when that is not here.
+template <class T, class Question>
+net::Awaitable<T> ask_leader(RequestContext& context, TopicId topic, std::int32_t index,
+                             Question question) {
+  auto of_leader = [question = std::move(question)](Partition* partition) mutable {
+    return question(partition != nullptr && partition->leads() ? partition : nullptr);
+  };
+  return ask_partition<T>(context, topic, index, std::move(of_leader));
+}
+
 /// Fills in what Metadata and DescribeTopicPartitions tell of a partition alike.
 template <class PartitionAnswer>
 void describe_partition(const replication::TopicImage& topic, std::size_t index,

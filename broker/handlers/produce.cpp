@@ -24,6 +24,8 @@ using PartitionAnswer = ProduceResponse::TopicProduceResponse::PartitionProduceR
 constexpr std::int16_t kTopicIdsSince = 13;
 constexpr std::int16_t kAddsPartitionsSince = 12;  // transactions of version 2 (KIP-890)
 constexpr std::int16_t kAbortableSince = 11;
+constexpr std::int16_t kAllInSync = -1;  // values of acks
+constexpr std::int16_t kLeaderAlone = 1;
 constexpr std::string_view kAdminClientId = "__admin_client";  // may write internal topics
 
 /// One produce request on its way. Each shard fills in the answers of its own partitions and counts
@@ -94,14 +96,17 @@ void answer_with(const ProducePtr& produce, PartitionAnswer& answer, Partition& 
   answer.log_start_offset = partition.log().log_start().value;
   if (result.log_append_time) answer.log_append_time_ms = result.log_append_time->value;
   if (produce->acks == 0) return count_off(produce, shard);
-  partition.when_committed(result.end, produce->deadline,
-                           [produce, &answer, &shard](ErrorCode error) {
-                             std::string message;
-                             if (error == kNoSpace) message = shard.node().log_dir.refusal();
-                             if (error != ErrorCode::none)
-                               refuse(answer, error, std::move(message));
-                             count_off(produce, shard);
-                           });
+  auto done = [produce, &answer, &shard](ErrorCode error) {
+    std::string message;
+    if (error == kNoSpace) message = shard.node().log_dir.refusal();
+    if (error != ErrorCode::none) refuse(answer, error, std::move(message));
+    count_off(produce, shard);
+  };
+  if (produce->acks == kLeaderAlone) {
+    partition.when_durable(result.end, produce->deadline, std::move(done));
+  } else {
+    partition.when_committed(result.end, produce->deadline, std::move(done));
+  }
 }
 
 /// What the coordinator of a transaction says, as a producer may be told: what is only for now must
@@ -143,8 +148,8 @@ void append(const ProducePtr& produce, Part& part, Shard& shard) {
     refuse(answer, ErrorCode::kafka_storage_error, *why);
     return count_off(produce, shard);
   }
-  if (!partition || partition->retired()) {
-    refuse(answer, ErrorCode::not_leader_or_follower, "the partition is not open here");
+  if (!partition || partition->retired() || !partition->leads()) {
+    refuse(answer, ErrorCode::not_leader_or_follower, "this broker does not lead the partition");
     return count_off(produce, shard);
   }
   const auto producer = partition->to_verify(part.records.view(), shard.wall());
@@ -168,6 +173,14 @@ void append(const ProducePtr& produce, Part& part, Shard& shard) {
 void append_admitted(const ProducePtr& produce, Part& part, Shard& shard,
                      const std::shared_ptr<Partition>& partition) {
   PartitionAnswer& answer = *part.answer;
+  if (produce->acks == kAllInSync && !partition->enough_in_sync()) {
+    refuse(
+        answer, ErrorCode::not_enough_replicas,
+        fmt::format("{} of the {} replicas are in sync, and min.insync.replicas asks for {}",
+                    partition->leadership()->in_sync().size(), partition->leadership()->replicas(),
+                    partition->leadership()->min_in_sync()));
+    return count_off(produce, shard);
+  }
   auto result = partition->produce(part.records.view(), produce->version, shard.wall());
   if (!result) {
     // The partition keeps `done` and outlives it.
@@ -233,7 +246,7 @@ bool begin_produce(RequestContext& context, protocol::Reader& in, Session::Slot 
     }
   }
 
-  const bool acks_known = request.acks >= -1 && request.acks <= 1;
+  const bool acks_known = request.acks >= kAllInSync && request.acks <= kLeaderAlone;
   produce->transactional_id = request.transactional_id.value_or("");
   const ErrorCode transactions = check_transactions(request);
   const bool is_admin = context.header.client_id == kAdminClientId;

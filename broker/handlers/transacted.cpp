@@ -2,6 +2,7 @@
 
 #include "broker/group/partitioner.hpp"
 #include "broker/metadata_service.hpp"
+#include "protocol/messages/add_partitions_to_txn.hpp"
 #include "replication/controller/topic_names.hpp"
 
 namespace millrace::broker {
@@ -44,9 +45,51 @@ net::Awaitable<TransactionReply> transact(Shard& home, std::string transactional
   }
 }
 
+namespace {
+
+constexpr auto kAdmissionTimeout = std::chrono::seconds{10};
+/// The versions in which brokers ask for several transactions, or only whether.
+constexpr protocol::VersionRange kBetweenBrokers{4, 5};
+
+/// Which other broker has the coordinator; nothing when it is this one, or nobody.
+std::optional<BrokerId> coordinator_elsewhere(const Shard& home, std::string_view id) {
+  const auto place = home_of_transaction(home, id);
+  if (!place) return std::nullopt;
+  const auto topic = home.image()->topic(replication::kTransactionTopic);
+  const auto leader = topic->partition(place->partition)->leader;
+  return leader == home.node().settings.node_id ? std::nullopt : leader;
+}
+
+net::Awaitable<ErrorCode> ask_elsewhere(Shard& home, BrokerId coordinator, AddPartitions what) {
+  protocol::AddPartitionsToTxnRequest request;
+  auto& asked = request.transactions.emplace_back();
+  asked.transactional_id = what.transactional_id;
+  asked.producer_id = what.producer.id.value;
+  asked.producer_epoch = what.producer.epoch.value;
+  asked.verify_only = what.version == TransactionVersion::v1;
+  for (const auto& partition : what.partitions)
+    asked.topics.push_back({partition.topic, {partition.partition.value}});
+  auto calling = home.peers().call(coordinator, std::move(request), home.now() + kAdmissionTimeout,
+                                   PeerLane::transactions, 0, kBetweenBrokers);
+  const auto response = co_await std::move(calling);
+  if (!response) co_return ErrorCode::coordinator_not_available;
+  if (response->error_code != ErrorCode::none) co_return response->error_code;
+  for (const auto& each : response->results_by_transaction)
+    for (const auto& topic : each.topic_results)
+      for (const auto& one : topic.results_by_partition) co_return one.partition_error_code;
+  co_return ErrorCode::unknown_server_error;
+}
+
+}  // namespace
+
 net::Awaitable<ErrorCode> admit_to_transaction(Shard& home, std::string transactional_id,
                                                ProducerIdentity producer, TopicPartition partition,
                                                TransactionVersion version) {
+  if (const auto elsewhere = coordinator_elsewhere(home, transactional_id)) {
+    AddPartitions what{std::move(transactional_id), producer, {std::move(partition)}, version};
+    auto asking = ask_elsewhere(home, *elsewhere, std::move(what));
+    co_return co_await std::move(asking);
+  }
   if (version == TransactionVersion::v1) {
     auto question = [transactional_id, producer, partition](const TransactionCoordinator& core) {
       return core.verify(transactional_id, producer, partition);

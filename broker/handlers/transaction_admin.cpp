@@ -56,7 +56,7 @@ net::Awaitable<DescribeProducers::Response> DescribeProducers::handle(Request re
       auto question = [index](const Partition* partition) {
         return producers_of(partition, index);
       };
-      auto asked = ask_partition<Producers>(context, topic->id, index, std::move(question));
+      auto asked = ask_leader<Producers>(context, topic->id, index, std::move(question));
       auto producers = co_await std::move(asked);
       answer.partitions.push_back(std::move(producers));
     }
@@ -136,7 +136,8 @@ net::Awaitable<WriteTxnMarkers::Response> WriteTxnMarkers::handle(Request reques
       auto& told = answer.topics.emplace_back();
       told.name = topic.name;
       for (const std::int32_t index : topic.partition_indexes) {
-        auto writing = write_marker(context.shard, {topic.name, PartitionIndex{index}}, marker);
+        auto writing =
+            write_marker_here(context.shard, {topic.name, PartitionIndex{index}}, marker);
         const auto error = co_await std::move(writing);
         told.partitions.push_back({index, error});
       }

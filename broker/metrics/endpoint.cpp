@@ -7,6 +7,7 @@
 #include "broker/cleaner.hpp"
 #include "broker/metrics/exposition.hpp"
 #include "broker/metrics/http.hpp"
+#include "broker/replica/replica_service.hpp"
 #include "broker/shard.hpp"
 
 namespace millrace::broker {
@@ -27,6 +28,8 @@ struct ShardNumbers {
   std::uint64_t index_bytes = 0;
   Shard::Retained retention;
   Cleaner::Totals compaction;
+  ReplicaService::Figures replicas;
+  std::uint64_t leaderless = 0;
 };
 
 ShardNumbers numbers_of(const Shard& shard) {
@@ -37,7 +40,9 @@ ShardNumbers numbers_of(const Shard& shard) {
     numbers.log_bytes += log.size_bytes();
     numbers.cache_bytes += log.cache_bytes();
     numbers.index_bytes += log.index_bytes();
+    if (!partition->leads() && !partition->leader()) ++numbers.leaderless;
   }
+  numbers.replicas = shard.replicas().figures();
   numbers.unopened = shard.unopened_count();
   numbers.retention = shard.retained();
   numbers.compaction = shard.cleaner().totals();
@@ -173,6 +178,12 @@ net::Awaitable<std::string> MetricsEndpoint::metrics() {
     sum.compaction.bytes_before += numbers.compaction.bytes_before;
     sum.compaction.bytes_after += numbers.compaction.bytes_after;
     sum.compaction.records_dropped += numbers.compaction.records_dropped;
+    sum.replicas.led += numbers.replicas.led;
+    sum.replicas.followed += numbers.replicas.followed;
+    sum.replicas.under_replicated += numbers.replicas.under_replicated;
+    sum.replicas.under_min_in_sync += numbers.replicas.under_min_in_sync;
+    sum.replicas.lag_max = std::max(sum.replicas.lag_max, numbers.replicas.lag_max);
+    sum.leaderless += numbers.leaderless;
   }
   Exposition out;
   add_directory(out, node_.log_dir);
@@ -183,6 +194,12 @@ net::Awaitable<std::string> MetricsEndpoint::metrics() {
     out.add("millrace_partitions", sum.partitions[state], label);
   }
   out.add("millrace_partitions", sum.unopened, "state=\"unopened\"");
+  out.add("millrace_replicas_led", sum.replicas.led);
+  out.add("millrace_replicas_followed", sum.replicas.followed);
+  out.add("millrace_partitions_under_replicated", sum.replicas.under_replicated);
+  out.add("millrace_partitions_under_min_in_sync", sum.replicas.under_min_in_sync);
+  out.add("millrace_partitions_leaderless", sum.leaderless);
+  out.add("millrace_replica_lag_max_records", static_cast<std::uint64_t>(sum.replicas.lag_max));
   out.add("millrace_log_bytes", sum.log_bytes);
   out.add("millrace_tail_cache_bytes", sum.cache_bytes);
   out.add("millrace_tail_cache_budget_bytes",

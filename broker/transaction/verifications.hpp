@@ -62,6 +62,11 @@ class Verifications {
     for (auto& one : under_way_)
       if (is_over(one.producer)) one.overtaken = true;
   }
+  /// Somebody else led the partition meanwhile: what was allowed may be over.
+  void forget() {
+    allowed_.clear();
+    for (auto& one : under_way_) one.overtaken = true;
+  }
 
  private:
   struct UnderWay {

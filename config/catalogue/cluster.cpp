@@ -5,6 +5,10 @@ namespace millrace::config::tables {
 namespace {
 
 constexpr std::string_view kProcessRoles[] = {"broker", "controller"};
+// Java classes that stand for what they do.
+constexpr std::string_view kReplicaSelectors[] = {
+    "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+    "org.apache.kafka.common.replica.LeaderSelector"};
 
 // This node's identity and roles, defaults for new topics, replication and the controller quorum.
 constexpr Setting kSettings[] = {
@@ -24,9 +28,9 @@ constexpr Setting kSettings[] = {
      "Create a topic when a client first asks for it."},
     {"delete.topic.enable", boolean, "true", kAny, none, read_only, kUsed,
      "Let clients delete topics."},
-    {"min.insync.replicas", int32, "1", at_least(1), count, cluster_wide, kOneReplica,
+    {"min.insync.replicas", int32, "1", at_least(1), count, cluster_wide, kUsed,
      "Replicas that must hold a batch before acks=all is answered; fewer in sync refuses the "
-     "write."},
+     "write. Not set, it is 2 for topics with 3 replicas and more."},
     {"unclean.leader.election.enable", boolean, "false", kAny, none, cluster_wide, kCluster,
      "Let a replica that is behind become leader when no other is left; loses records."},
     {"auto.leader.rebalance.enable", boolean, "true", kAny, none, read_only, kCluster,
@@ -41,27 +45,28 @@ constexpr Setting kSettings[] = {
      "Silence after which the controller fences a broker."},
     {"initial.broker.registration.timeout.ms", int32, "60000", kAny, ms, read_only, kCluster,
      "How long a starting broker tries to register."},
-    {"replica.lag.time.max.ms", int64, "30000", kAny, ms, read_only, kCluster,
+    {"replica.lag.time.max.ms", int64, "30000", kAny, ms, read_only, kUsed,
      "A follower that has not caught up for this long leaves the in-sync set."},
-    {"replica.fetch.max.bytes", int32, "1048576", at_least(0), bytes, read_only, kCluster,
+    {"replica.fetch.max.bytes", int32, "1048576", at_least(0), bytes, read_only, kUsed,
      "Bytes a follower asks for per partition."},
-    {"replica.fetch.min.bytes", int32, "1", kAny, bytes, read_only, kCluster,
+    {"replica.fetch.min.bytes", int32, "1", kAny, bytes, read_only, kUsed,
      "Bytes a follower waits for."},
-    {"replica.fetch.wait.max.ms", int32, "500", kAny, ms, read_only, kCluster,
+    {"replica.fetch.wait.max.ms", int32, "500", kAny, ms, read_only, kUsed,
      "Longest wait of a follower's fetch."},
-    {"replica.fetch.response.max.bytes", int32, "10485760", at_least(0), bytes, read_only, kCluster,
+    {"replica.fetch.response.max.bytes", int32, "10485760", at_least(0), bytes, read_only, kUsed,
      "Bytes a follower asks for per response."},
-    {"replica.fetch.backoff.ms", int32, "1000", at_least(0), ms, read_only, kCluster,
+    {"replica.fetch.backoff.ms", int32, "1000", at_least(0), ms, read_only, kUsed,
      "Pause after a failed replica fetch."},
-    {"replica.socket.timeout.ms", int32, "30000", kAny, ms, read_only, kCluster,
+    {"replica.socket.timeout.ms", int32, "30000", kAny, ms, read_only, kUsed,
      "Deadline of a follower's request."},
     {"replica.socket.receive.buffer.bytes", int32, "65536", kAny, bytes, read_only, kCluster,
      "Kernel receive buffer for replica fetches."},
-    {"replica.high.watermark.checkpoint.interval.ms", int64, "5000", kAny, ms, read_only, kCluster,
+    {"replica.high.watermark.checkpoint.interval.ms", int64, "5000", kAny, ms, read_only, kUsed,
      "How often high watermarks are written down."},
-    {"replica.selector.class", string, kNull, kAny, none, read_only, kJvm,
-     "Class that chooses the replica a consumer reads from."},
-    {"num.replica.fetchers", int32, "1", at_least(1), count, cluster_wide, kCluster,
+    {"replica.selector.class", string, kNull, one_of(kReplicaSelectors), none, read_only, kUsed,
+     "Which replica consumers are told to read from: unset, the leader; with Kafka's rack aware "
+     "selector, one in their own rack."},
+    {"num.replica.fetchers", int32, "1", at_least(1), count, cluster_wide, kUsed,
      "Threads that fetch from each other broker."},
     {"num.replica.alter.log.dirs.threads", int32, kNull, kAny, count, read_only, kNotServed,
      "Threads that move replicas between data directories."},

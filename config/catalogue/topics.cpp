@@ -66,9 +66,9 @@ constexpr Setting kSettings[] = {
     {"min.compaction.lag.ms", int64, "0", at_least(0), ms, cluster_wide, kUsed,
      "Age below which a record is never compacted away.",
      from("log.cleaner.min.compaction.lag.ms")},
-    {"min.insync.replicas", int32, "1", at_least(1), count, cluster_wide, kOneReplica,
+    {"min.insync.replicas", int32, "1", at_least(1), count, cluster_wide, kUsed,
      "Replicas that must hold a batch before acks=all is answered; fewer in sync refuses the "
-     "write.",
+     "write. Not set, it is 2 for topics with 3 replicas and more.",
      from("min.insync.replicas")},
     {"preallocate", boolean, "false", kAny, none, cluster_wide, kNotServed,
      "Reserve the whole segment file when it is created.", from("log.preallocate")},

@@ -57,10 +57,11 @@ ErrorCode Leadership::fetched(const FollowerFetch& fetch, Instant now) {
   Follower& follower = found->second;
   if (fetch.broker_epoch < std::max(follower.broker_epoch, follower.registered_epoch))
     return ErrorCode::not_leader_or_follower;
+  const bool same_life = fetch.broker_epoch == follower.broker_epoch;
+  if (same_life && follower.fetched && fetch.offset < *follower.fetched) return ErrorCode::none;
   if (fetch.offset >= fetch.log_end) {
     follower.caught_up_at = now;
-  } else if (follower.fetched && fetch.broker_epoch == follower.broker_epoch &&
-             fetch.offset >= follower.end_at_fetch) {
+  } else if (follower.fetched && same_life && fetch.offset >= follower.end_at_fetch) {
     // It has by now what there was when it last asked.
     follower.caught_up_at =
         std::max(follower.caught_up_at.value_or(Instant{}), follower.fetched_at);
@@ -112,7 +113,7 @@ Offset Leadership::high_watermark(Offset durable, Instant now) {
 }
 
 std::optional<InSyncProposal> Leadership::proposal(Offset log_end, Instant now) {
-  if (asking_) return std::nullopt;
+  if (asking_ || now < quiet_until_) return std::nullopt;
   if (pending_) {
     asking_ = true;
     return pending_;
@@ -148,6 +149,7 @@ void Leadership::answered(std::int32_t asked_at, ErrorCode error, const Partitio
                           Instant now) {
   if (!pending_ || pending_->partition_epoch != asked_at) return;  // an image was faster
   asking_ = false;
+  if (error != ErrorCode::none) quiet_until_ = now + kPause;
   switch (error) {
     case ErrorCode::none:
       if (partition.leader_epoch != epoch_) return;                         // its image comes

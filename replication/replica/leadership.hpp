@@ -29,6 +29,8 @@ struct LeadershipSettings {
 /// then, because followers fall behind by time alone.
 class Leadership {
  public:
+  static constexpr auto kPause = std::chrono::milliseconds{100};
+
   /// The leader found the log ending at `log_end`, and known to be committed up to
   /// `high_watermark`. `self` is in `partition.replicas`.
   Leadership(BrokerId self, const PartitionImage& partition, LeadershipSettings settings,
@@ -48,12 +50,15 @@ class Leadership {
     Offset log_end;    // of the leader's log now
   };
   /// `not_leader_or_follower` from one that is no replica, or from an earlier life of one: nothing
-  /// it says counts.
+  /// it says counts. In one life a follower never loses what it had, so an offset below an earlier
+  /// one is a request that was overtaken, and counts nothing either.
   protocol::ErrorCode fetched(const FollowerFetch& fetch, Instant now);
 
   /// What is committed, when the leader has everything below `durable`. Never goes back.
   Offset high_watermark(Offset durable, Instant now);
   [[nodiscard]] Offset high_watermark() const { return high_watermark_; }
+  /// Where the log ended when this leadership began: below it what is committed may not be known.
+  [[nodiscard]] Offset begin() const { return begin_; }
 
   /// What to ask of the controller now; it counts as under way until `answered`. Nothing while
   /// another is under way, or when all is well.
@@ -61,7 +66,7 @@ class Leadership {
   /// The controller decided on what was proposed at `asked_at`, a partition epoch; without an error
   /// `partition` is how it is from here on. Where nobody knows whether it was heard
   /// (`request_timed_out`, `not_controller`, `unknown_server_error`) the proposal stays, and is the
-  /// next one again.
+  /// next one again. After an error there is none for `kPause`.
   void answered(std::int32_t asked_at, protocol::ErrorCode error, const PartitionImage& partition,
                 Instant now);
 
@@ -112,6 +117,7 @@ class Leadership {
   Offset high_watermark_;  // never goes back
   std::optional<InSyncProposal> pending_;
   bool asking_ = false;  // `pending_` is on its way
+  Instant quiet_until_;  // after a refusal
 };
 
 }  // namespace millrace::replication

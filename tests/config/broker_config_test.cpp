@@ -203,9 +203,8 @@ TEST_CASE("broker config: values that do not fit together are errors", "[config]
   CHECK(error("log.dirs=").find("names no directory") != std::string::npos);
   CHECK(error("default.replication.factor=0") != "fine");
   CHECK(load_file("message.max.bytes=200MiB").problems.size() == 1);
-  // Beside the notice that it has no effect while there is one replica.
-  CHECK(load_file("min.insync.replicas=2").problems.size() == 2);
-  CHECK(load_file("min.insync.replicas=2\ndefault.replication.factor=3").problems.size() == 1);
+  CHECK(load_file("min.insync.replicas=2").problems.size() == 1);
+  CHECK(load_file("min.insync.replicas=2\ndefault.replication.factor=3").problems.empty());
   CHECK(messages(load_file("authorizer.class.name=x.Y"), Severity::warning).size() == 1);
 }
 

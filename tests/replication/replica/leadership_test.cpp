@@ -40,7 +40,16 @@ TEST_CASE("leadership: what is committed never goes back", "[replication][replic
   Stand s{"12"};
   s.fetch(2, 10, 10);
   CHECK(s.committed(10) == 10);
-  s.fetch(2, 4, 10);
+  s.fetch(2, 4, 10, 150);
+  CHECK(s.committed(10) == 10);
+}
+
+TEST_CASE("leadership: a request that was overtaken counts nothing", "[replication][replica]") {
+  Stand s{"12"};
+  s.fetch(2, 10, 10);
+  REQUIRE(s.committed(10) == 10);
+  CHECK(s.fetch(2, 4, 10) == ErrorCode::none);
+  CHECK_FALSE(s.propose(10));
   CHECK(s.committed(10) == 10);
 }
 
@@ -125,7 +134,7 @@ TEST_CASE("leadership: a member that asks for what is committed has lost it, and
   Stand s{"123"};
   for (const int id : {2, 3}) s.fetch(id, 10, 10);
   REQUIRE(s.committed(10) == 10);
-  s.fetch(3, 6, 10);
+  s.fetch(3, 6, 10, 150);  // it was started anew
   CHECK(s.propose(10) == "12");
 }
 
@@ -191,6 +200,8 @@ TEST_CASE("leadership: a proposal that nobody answered is made again, unchanged"
   REQUIRE(s.propose(0) == "123");
   s.refuse(ErrorCode::request_timed_out);
   s.fence(3);
+  CHECK_FALSE(s.propose(0));
+  s.now += Leadership::kPause;
   CHECK(s.propose(0) == "123");
   CHECK(s.committed(5) == 0);
   s.refuse(ErrorCode::ineligible_replica);
