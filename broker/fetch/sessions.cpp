@@ -147,7 +147,9 @@ bool is_news(FetchItem& item,
   item.told_high_watermark = high_watermark;
   item.told_log_start = log_start;
   const bool elsewhere = answer.preferred_read_replica >= 0;
-  return has_records || moved || elsewhere || answer.diverging_epoch.epoch >= 0;
+  // A follower says what it knows: an answer that it could not use told it nothing.
+  const bool unknown = high_watermark > item.known_high_watermark;
+  return has_records || moved || unknown || elsewhere || answer.diverging_epoch.epoch >= 0;
 }
 
 }  // namespace millrace::broker

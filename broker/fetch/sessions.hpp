@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <memory>
 #include <optional>
@@ -23,8 +24,9 @@ struct FetchItem {
   Offset offset;
   std::int32_t last_fetched_epoch = -1;
   std::int32_t bytes_max = 0;
-  Offset log_start;             // of a follower's log
-  Offset known_high_watermark;  // a follower with an older one is answered at once (KIP-1166)
+  Offset log_start;  // of a follower's log
+  /// A follower with an older one is answered at once (KIP-1166).
+  Offset known_high_watermark{std::numeric_limits<std::int64_t>::max()};
 
   // What the client was told last, so that an incremental answer holds only news.
   std::optional<Offset> told_high_watermark;

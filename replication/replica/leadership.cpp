@@ -127,15 +127,13 @@ std::optional<InSyncProposal> Leadership::proposal(Offset log_end, Instant now) 
     const bool knows_all = follower.fetched && *follower.fetched >= log_end;
     // What is committed every member has; one that asks for it has lost it.
     const bool lost_some = follower.fetched && *follower.fetched < high_watermark_;
-    bool stays = is_in_sync(id);
-    if (stays) {
-      if (lost_some || (!knows_all && !caught_up(follower, now))) stays = false;
-      changes = changes || !stays;
-    } else if (may_join(follower) && !lost_some && *follower.fetched >= begin_) {
-      stays = true;
-      changes = true;
-    }
-    if (!stays) continue;
+    // By the same measure in and out, or a slow one would go back and forth.
+    const bool keeps_up = !lost_some && (knows_all || caught_up(follower, now));
+    const bool joins = keeps_up && may_join(follower) && *follower.fetched >= begin_;
+    const bool was_in = is_in_sync(id);
+    const bool is_in = was_in ? keeps_up : joins;
+    changes = changes || is_in != was_in;
+    if (!is_in) continue;
     const bool has_fetched = follower.broker_epoch >= 0;
     wish.in_sync.push_back({id, has_fetched ? follower.broker_epoch : follower.registered_epoch});
   }

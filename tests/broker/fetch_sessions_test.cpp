@@ -118,5 +118,17 @@ TEST_CASE("fetch sessions: only records, errors and moved marks are news", "[bro
   CHECK(is_news(item, answer));
 }
 
+TEST_CASE("fetch sessions: a follower that does not know the high watermark is told it again",
+          "[broker][fetch]") {
+  FetchItem item;
+  item.known_high_watermark = Offset{5};
+  protocol::FetchResponse::FetchableTopicResponse::PartitionData answer;
+  answer.high_watermark = 9;
+  CHECK(is_news(item, answer));
+  CHECK(is_news(item, answer));  // it could not use the first answer
+  item.known_high_watermark = Offset{9};
+  CHECK_FALSE(is_news(item, answer));
+}
+
 }  // namespace
 }  // namespace millrace::broker

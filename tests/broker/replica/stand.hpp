@@ -21,6 +21,7 @@
 #include "broker/transaction_service.hpp"
 #include "protocol/record/builder.hpp"
 #include "replication/controller/in_sync.hpp"
+#include "replication/controller/membership.hpp"
 #include "replication/controller/records.hpp"
 #include "tests/support/memory_files.hpp"
 #include "tests/support/sim_host.hpp"
@@ -37,8 +38,8 @@ inline constexpr TopicId kTopic{{7}};
 
 /// Brokers without a controller on a simulated network: shards, sessions and replicas are those of
 /// the shipped broker, and the metadata is what the test says. What leaders propose for their
-/// in-sync sets is decided by the controller's core. Driven from outside the world's tasks, between
-/// its steps.
+/// in-sync sets is decided by the controller's core, and so is, `under_control`, what becomes of
+/// partitions when brokers come and go. Driven from outside the world's tasks, between its steps.
 class ReplicaStand {
  public:
   using Setting = std::pair<std::string, std::string>;
@@ -57,6 +58,38 @@ class ReplicaStand {
   }
   ReplicaStand(const ReplicaStand&) = delete;
   ReplicaStand& operator=(const ReplicaStand&) = delete;
+
+  /// From now on the controller's core judges who is alive and who leads.
+  void take_control() {
+    under_control_ = true;
+    membership_.take_over(*image_, world_.clock().now());
+  }
+  /// The controller finds out that a broker does not answer.
+  void lose(std::int32_t id) {
+    const auto* const broker = image_->broker(BrokerId{id});
+    commit(membership_.connection_lost(*image_, BrokerId{id}, broker->epoch), deaf_);
+  }
+  /// It answers again.
+  void greet(std::int32_t id) {
+    const auto* const broker = image_->broker(BrokerId{id});
+    const replication::BrokerHeartbeat beat{
+        .id = BrokerId{id}, .epoch = broker->epoch, .applied = offset_};
+    commit(membership_.heartbeat(*image_, beat, offset_, world_.clock().now()).records, deaf_);
+  }
+  /// Cuts a broker off from the others and from the controller, or brings it back.
+  void isolate(std::int32_t id) {
+    network().isolate(host(id));
+    deaf_.push_back(id);
+  }
+  void heal() {
+    network().heal_all();
+    const auto back = std::exchange(deaf_, {});
+    for (const auto id : back)
+      if (alive(id)) tell(id);
+  }
+  [[nodiscard]] bool is_deaf(std::int32_t id) const {
+    return std::ranges::find(deaf_, id) != deaf_.end();
+  }
 
   [[nodiscard]] sim::SimWorld& world() { return world_; }
   [[nodiscard]] sim::SimNetwork& network() { return world_.network(); }
@@ -135,7 +168,9 @@ class ReplicaStand {
   /// Commits records and tells all brokers, or all but those that are not to hear of it.
   void commit(const std::vector<replication::MetadataRecord>& records,
               const std::vector<std::int32_t>& deaf = {}) {
+    if (records.empty()) return;
     image_ = image_->with(records);
+    membership_.committed(records);
     ++offset_;
     for (const auto& [id, life] : lives_)
       if (std::ranges::find(deaf, id) == deaf.end()) tell(*life);
@@ -271,13 +306,28 @@ class ReplicaStand {
     shard.scheduler().post([&shard, image = image_] { shard.adopt(image, [] {}); });
   }
   void register_broker(std::int32_t id, bool fenced) {
+    if (under_control_) {
+      const replication::Registration request{
+          .id = BrokerId{id},
+          .incarnation = world_.rng().uuid(),
+          .directory = Uuid{{1}},
+          .cluster_id = "cluster",
+          .rack = std::nullopt,
+          .endpoints = {{"PLAINTEXT", host(id), 9092, "PLAINTEXT"}},
+          .stopped_cleanly_at = std::nullopt};
+      const auto outcome =
+          membership_.register_broker(*image_, request, offset_, world_.clock().now());
+      REQUIRE(outcome.response.error == ErrorCode::none);
+      commit(outcome.records, deaf_);
+      return greet(id);
+    }
     std::vector<replication::MetadataRecord> records(1);
     auto& broker = *records.front().mutable_broker();
     broker.set_id(id);
     const auto* const known = image_->broker(BrokerId{id});
     broker.set_epoch(fenced && known != nullptr ? known->epoch : offset_);
     broker.set_incarnation(std::string(16, 'i'));
-    broker.set_directory(std::string(16, 'd'));
+    broker.set_directory("\1" + std::string(15, '\0'));
     broker.set_fenced(fenced);
     auto& endpoint = *broker.add_endpoints();
     endpoint.set_listener("PLAINTEXT");
@@ -288,10 +338,11 @@ class ReplicaStand {
   }
   net::Awaitable<std::vector<replication::InSyncAnswer>> decide(
       std::int32_t from, std::vector<replication::InSyncProposal> proposals) {
+    if (is_deaf(from)) co_return std::vector<replication::InSyncAnswer>{};
     const auto* const broker = image_->broker(BrokerId{from});
     auto outcome =
         replication::alter_in_sync(*image_, BrokerId{from}, broker->epoch, proposals, rules_);
-    if (!outcome.records.empty()) commit(outcome.records);
+    commit(outcome.records, deaf_);
     co_return std::move(outcome.response);
   }
 
@@ -303,6 +354,9 @@ class ReplicaStand {
   std::map<std::int32_t, std::unique_ptr<Life>> lives_;
   replication::ImagePtr image_ = std::make_shared<replication::MetadataImage>();
   std::int64_t offset_ = 1;
+  replication::Membership membership_{{.cluster_id = "cluster"}, rules_};
+  bool under_control_ = false;
+  std::vector<std::int32_t> deaf_;
 };
 
 }  // namespace millrace::broker

@@ -158,6 +158,20 @@ TEST_CASE(
   CHECK(s.committed(12) == 12);
 }
 
+TEST_CASE("leadership: one that never had all there was does not join, or it would leave at once",
+          "[replication][replica]") {
+  Stand s{"12"};
+  s.fetch(2, 10, 10);
+  REQUIRE(s.committed(10) == 10);
+  s.fetch(2, 20, 20);
+  s.fetch(3, 15, 20);
+  CHECK_FALSE(s.propose(20));
+  s.fetch(3, 20, 30);  // by now it has what there was when it last asked
+  CHECK(s.propose(30) == "123");
+  s.answer("123");
+  CHECK_FALSE(s.propose(30));
+}
+
 TEST_CASE("leadership: while one is about to join, the high watermark waits for it",
           "[replication][replica]") {
   Stand s{"12"};
