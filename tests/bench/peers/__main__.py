@@ -9,6 +9,7 @@ import datetime
 import os
 import platform
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +27,7 @@ from legs import Leg, LegFailed
 
 TOUCH_MB, TOUCH_MB_QUICK = 8000, 1000
 # What a kind of failure of a leg's own programs is, apart from LegFailed.
-FAILURES = (AssertionError, OSError, artifacts.Missing)
+FAILURES = (AssertionError, OSError, artifacts.Missing, subprocess.SubprocessError)
 
 
 def chosen(options: argparse.Namespace) -> list[rows.Row]:

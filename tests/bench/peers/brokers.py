@@ -201,7 +201,7 @@ class Kafka(Broker):
         path.write_text("".join(f"{k}={v}\n" for k, v in settings.items()), encoding="utf-8")
         made = subprocess.run(
             self._java("kafka.tools.StorageTool", "format", "-t", "4L6g3nShT-eMCtK--X86sw", "-c",
-                       str(path)), capture_output=True, text=True, timeout=60,
+                       str(path)), capture_output=True, text=True, timeout=START_SECONDS,
         )  # fmt: skip
         if made.returncode != 0:
             raise artifacts.Missing(f"Apache Kafka cannot format a folder: {made.stderr[-400:]}")

@@ -66,7 +66,7 @@ class Floor:
                 sender.sendall(self._piece)
             sender.close()
 
-        thread = threading.Thread(target=send)
+        thread = threading.Thread(target=send, daemon=True)
         view, total = memoryview(self._other), 0
         begin = time.thread_time_ns()
         thread.start()
@@ -81,7 +81,7 @@ class Floor:
     def receive(self, pieces: int = 256) -> float:
         return self._stream(pieces, lambda view: None)
 
-    def receive_check_write(self, pieces: int = 1024, again: bool = False) -> float:
+    def receive_check_write(self, pieces: int = 512, again: bool = False) -> float:
         """What a broker cannot do without for a produced byte: receive it, check it, write it.
 
         Into pages that were not used lately, as a log does; `again` and again over the same ones
@@ -100,7 +100,7 @@ class Floor:
             os.close(file)
             self._file.unlink()
 
-    def write(self, pieces: int = 1024) -> float:
+    def write(self, pieces: int = 512) -> float:
         """CPU time of writes into the page cache, as a log makes them."""
         file = os.open(self._file, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
         begin = time.thread_time_ns()
@@ -124,7 +124,7 @@ class Floor:
             while taker.recv_into(view):
                 pass
 
-        thread = threading.Thread(target=take)
+        thread = threading.Thread(target=take, daemon=True)
         thread.start()
         with self._file.open("rb") as file:
             begin, offset, size = time.thread_time_ns(), 0, pieces * PIECE

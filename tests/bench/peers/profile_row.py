@@ -24,7 +24,7 @@ from legs import LegFailed
 from pairs import OURS
 
 FREQUENCY = 999
-ATTACH_SECONDS = 0.5
+ATTACH_SECONDS = 2
 
 
 class Perf:
