@@ -27,7 +27,7 @@ sys.path[:0] = [str(HERE.parent / "interop"), str(HERE / "peers")]
 import admin
 import harness
 import wire
-from brokers import free_port
+from brokers import die_with_parent, free_port
 
 RECORDS, FEW = 100_000, 10_000
 PER_BATCH = 100
@@ -64,7 +64,9 @@ def instructions(binary: Path, folder: Path, records: int) -> int:
     pairs = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
     command = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={counts}", str(binary),
                "start", *pairs]  # fmt: skip
-    with harness.running(*command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as broker:
+    with harness.running(
+        *command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, preexec_fn=die_with_parent
+    ) as broker:
 
         def serves() -> bool:
             if broker.poll() is not None:

@@ -1,7 +1,9 @@
 """Brokers as processes, each in its group: start, kill, ask. Ours and Apache Kafka's."""
 
+import ctypes
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -24,6 +26,11 @@ FILES_MAX = 200_000  # Kafka holds several files of each partition open
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return probe.getsockname()[1]
+
+
+def die_with_parent() -> None:
+    """In the child, before exec: so that no broker outlives a program that is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Broker:
@@ -69,10 +76,7 @@ class Broker:
 
         def child() -> None:
             self.group.enter()
-            import ctypes  # so that no broker outlives a bench that is killed
-            import resource
-
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+            die_with_parent()
             most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
             wanted = FILES_MAX if most == resource.RLIM_INFINITY else min(FILES_MAX, most)
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
