@@ -19,10 +19,16 @@ std::ostream& operator<<(std::ostream& out, const EpochEnd& end) {
 }
 
 bool LeaderEpochs::assign(LeaderEpoch epoch, Offset start) {
-  if (!entries_.empty() && entries_.back().epoch == epoch && entries_.back().start <= start)
-    return false;
-  while (!entries_.empty() && (entries_.back().epoch >= epoch || entries_.back().start >= start))
+  const auto contradicted = [&](const Entry& entry) {
+    if (entry.epoch == epoch) return entry.start > start;
+    return entry.epoch > epoch || entry.start >= start;
+  };
+  bool changed = false;
+  while (!entries_.empty() && contradicted(entries_.back())) {
     entries_.pop_back();
+    changed = true;
+  }
+  if (!entries_.empty() && entries_.back().epoch == epoch) return changed;
   entries_.push_back({epoch, start});
   return true;
 }

@@ -40,6 +40,15 @@ TEST_CASE("epochs: repeating an epoch changes nothing, contradicting one removes
   CHECK(epochs.at(Offset{10}) == LeaderEpoch{5});
 }
 
+TEST_CASE("epochs: an older leader's records behind a leadership without any keep their beginning",
+          "[log][epochs]") {
+  LeaderEpochs epochs;
+  epochs.assign(LeaderEpoch{5}, Offset{16});
+  epochs.assign(LeaderEpoch{6}, Offset{20});  // led, wrote nothing, and follows again
+  CHECK(epochs.assign(LeaderEpoch{5}, Offset{20}));
+  CHECK(epochs.entries() == std::vector<LeaderEpochs::Entry>{{LeaderEpoch{5}, Offset{16}}});
+}
+
 TEST_CASE("epochs: truncation and trimming keep what still covers records", "[log][epochs]") {
   auto epochs = three();
   epochs.truncate_to(Offset{25});

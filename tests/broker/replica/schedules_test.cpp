@@ -142,9 +142,23 @@ class Schedule {
     }
   }
 
+  /// Which leader wrote what.
+  std::string outline(std::int32_t id) {
+    std::string text;
+    const auto bytes = stand_.log(id);
+    for (const auto& batch : protocol::BatchRun{bytes}) {
+      protocol::RecordReader reader{batch.records_section(), batch.record_count()};
+      const auto record = reader.next();
+      text += fmt::format(" {}@{}:{}", batch.base_offset().value, batch.leader_epoch()->value,
+                          as_text(*record->value).substr(7));
+    }
+    return text;
+  }
+
   void check_end() {
-    REQUIRE(stand_.log(2) == stand_.log(1));
-    REQUIRE(stand_.log(3) == stand_.log(1));
+    INFO(state() << "1:" << outline(1) << "\n2:" << outline(2) << "\n3:" << outline(3));
+    const bool equal = stand_.log(2) == stand_.log(1) && stand_.log(3) == stand_.log(1);
+    REQUIRE(equal);
     std::map<std::int64_t, std::string> found;
     const auto bytes = stand_.log(1);
     for (const auto& batch : protocol::BatchRun{bytes}) {
