@@ -8,6 +8,7 @@
 #include "broker/fetch/sessions.hpp"
 #include "broker/group_service.hpp"
 #include "broker/metadata_service.hpp"
+#include "broker/quorum/joining.hpp"
 #include "broker/session.hpp"
 #include "broker/shard.hpp"
 #include "broker/transaction_service.hpp"
@@ -27,8 +28,9 @@ Broker::Broker(World world, config::BrokerConfig config)
     node_.shards.push_back(std::make_unique<Shard>(node_, i, *node_.world.schedulers[i]));
   }
   Shard& first = *node_.shards.front();
-  metadata_log_ = std::make_unique<LocalMetadataLog>(node_, first);
-  metadata_ = std::make_unique<MetadataService>(node_, first, *metadata_log_);
+  quorum_ = std::make_unique<QuorumService>(node_, first);
+  node_.quorum = quorum_.get();
+  metadata_ = std::make_unique<MetadataService>(node_, first, *quorum_);
   node_.metadata = metadata_.get();
   server_ = std::make_unique<Server>(node_, first);
 }
@@ -58,10 +60,7 @@ std::optional<StartFailure> Broker::prepare_directory() {
     return fail("what an earlier run left could not be made durable", synced.error());
   }
   node_.log_dir.check();
-  auto identity = identify(files, directory, node_.settings.node_id, node_.world.rng);
-  if (auto* failure = std::get_if<StartFailure>(&identity)) return std::move(*failure);
-  node_.cluster_id = std::get<Identity>(identity).cluster_id;
-  node_.directory = std::get<Identity>(identity).directory;
+  if (auto failed = prepare_quorum()) return failed;
   if (const auto swept = sweep_deleted(files, directory); !swept) {
     return fail("what is left of deleted topics could not be removed", swept.error());
   }
@@ -70,10 +69,66 @@ std::optional<StartFailure> Broker::prepare_directory() {
     return fail("its journals could not be read", loaded.error());
   }
   node_.high_watermarks = load_high_watermarks(files, directory);
-  if (const auto loaded = metadata_log_->load(directory / kMetadataDirectory); !loaded) {
-    return fail("the metadata log could not be read", loaded.error());
-  }
   return std::nullopt;
+}
+
+std::optional<StartFailure> Broker::prepare_quorum() {
+  auto& files = node_.world.files;
+  const auto& directory = node_.data_dir;
+  const auto quorum = directory / kQuorumDirectory;
+  auto found = identify(files, directory, node_.settings.node_id);
+  if (auto* failure = std::get_if<StartFailure>(&found)) return std::move(*failure);
+  if (const auto& identity = std::get<std::optional<Identity>>(found)) {
+    node_.cluster_id = identity->cluster_id;
+    node_.directory = identity->directory;
+    return quorum_->open_directory(quorum);
+  }
+  node_.directory = node_.world.rng.uuid();
+  joining_ = !node_.settings.quorum.servers.empty();
+  const QuorumService::Member self{replication::consensus::NodeId{node_.settings.node_id.value},
+                                   node_.directory};
+  replication::quorum::QuorumDisk disk{files, quorum};
+  auto made = joining_ ? disk.format_joining(self) : disk.format_first(self);
+  if (made && !joining_) {
+    node_.cluster_id = node_.world.rng.uuid().to_string();
+    made = write_identity(files, directory, node_.settings.node_id,
+                          {node_.cluster_id, node_.directory});
+  }
+  if (!made) {
+    return StartFailure{fmt::format("data directory {}: it could not be formatted: {}",
+                                    directory.string(), made.error().message())};
+  }
+  return quorum_->open_directory(quorum);
+}
+
+net::Awaitable<std::optional<StartFailure>> Broker::join_cluster() {
+  Shard& first = *node_.shards.front();
+  if (node_.settings.quorum.servers.empty()) co_return std::nullopt;
+  const auto patience =
+      joining_ ? node_.settings.quorum.join_patience : std::chrono::milliseconds{0};
+  auto asking = ask_to_join(node_, first, patience, cancelled_);
+  auto outcome = co_await std::move(asking);
+  if (outcome.foreign) {
+    co_return StartFailure{
+        fmt::format("data directory {}: {}", node_.data_dir.string(), outcome.failure)};
+  }
+  if (!joining_) co_return std::nullopt;  // it will be found, or find the others, later on
+  if (outcome.cluster_id.empty()) co_return StartFailure{outcome.failure};
+  node_.cluster_id = outcome.cluster_id;
+  introduce();
+  auto write = [this] {
+    return write_identity(node_.world.files, node_.data_dir, node_.settings.node_id,
+                          {node_.cluster_id, node_.directory});
+  };
+  const auto written = co_await blocking(first.scheduler(), node_.world.pool, std::move(write));
+  if (written) co_return std::nullopt;
+  co_return StartFailure{fmt::format("data directory {}: its identity could not be written: {}",
+                                     node_.data_dir.string(), written.error().message())};
+}
+
+void Broker::cancel_start() {
+  cancelled_ = true;
+  quorum_->cancel();
 }
 
 /// Before recovery, which is when somebody may want to look.
@@ -95,6 +150,7 @@ std::optional<StartFailure> Broker::serve_metrics() {
 
 void Broker::introduce() {
   const auto& config = node_.config;
+  node_.endpoints.clear();
   const auto securities = config::parse_protocol_map(
       "listener.security.protocol.map", config.get_string("listener.security.protocol.map"));
   for (std::size_t i = 0; i < bound_.size(); ++i) {
@@ -118,8 +174,10 @@ void Broker::introduce() {
                     .reached_at = {}};
   for (const auto& mine : node_.endpoints)
     if (mine.listener == node_.settings.inter_broker_listener) self.reached_at = mine.at;
-  for (const auto& shard : node_.shards)
-    shard->scheduler().post([target = shard.get(), self] { target->peers().introduce(self); });
+  node_.shards.front()->peers().introduce(self);
+  for (std::size_t i = 1; i < node_.shards.size(); ++i)
+    node_.shards[i]->scheduler().post(
+        [target = node_.shards[i].get(), self] { target->peers().introduce(self); });
 }
 
 /// A line every few seconds for whoever waits for a long recovery.
@@ -149,11 +207,26 @@ net::Awaitable<std::optional<StartFailure>> Broker::start() {
   for (const auto& shard : node_.shards) {
     shard->scheduler().post([target = shard.get()] { target->start(); });
   }
-  if (auto failed = serve_metrics()) co_return failed;
+  if (auto failed = serve_metrics()) {
+    auto calling_off = call_off(std::move(*failed));
+    co_return co_await std::move(calling_off);
+  }
   const Instant begin = first.now();
   tell_recovery();
-  metadata_log_->start(*metadata_);
-  co_await metadata_->published(metadata_log_->applied_index());
+  auto joining = join_cluster();
+  auto not_joined = co_await std::move(joining);
+  if (not_joined) {
+    auto calling_off = call_off(std::move(*not_joined));
+    co_return co_await std::move(calling_off);
+  }
+  quorum_->start(*metadata_);
+  server_->start();  // other nodes are answered from now on, clients when this one is ready
+  co_await quorum_->joined();
+  if (!quorum_->running() || cancelled_) {
+    auto calling_off = call_off({"it was stopped before it was ready"});
+    co_return co_await std::move(calling_off);
+  }
+  co_await metadata_->published(quorum_->applied_index());
   recovered_ = true;
   const auto totals = node_.recovery.totals();
   if (totals.partitions > 0) {
@@ -162,10 +235,19 @@ net::Awaitable<std::optional<StartFailure>> Broker::start() {
     spdlog::log(good ? spdlog::level::info : spdlog::level::err, "recovery: {}",
                 node_.recovery.summary(took));
   }
-  server_->start();
+  for (const auto& shard : node_.shards)
+    shard->scheduler().post([target = shard.get()] { target->open_for_clients(); });
   if (metrics_) metrics_->set_ready();
   background_.spawn(start_journals());
   co_return std::nullopt;
+}
+
+net::Awaitable<StartFailure> Broker::call_off(StartFailure failure) {
+  node_.journals->keep();
+  recovered_ = true;
+  auto stopping = stop();
+  co_await std::move(stopping);
+  co_return failure;
 }
 
 net::Awaitable<void> Broker::start_journals() {
@@ -211,11 +293,12 @@ net::Awaitable<void> Broker::on_all_shards(void (Shard::*work)(net::Task)) {
 net::Awaitable<void> Broker::stop() {
   if (metrics_) co_await metrics_->stop();
   co_await background_.join();
+  co_await quorum_->hand_over();
   co_await server_->stop();
   co_await metadata_->refuse_changes();
   co_await on_all_shards(&Shard::drain);
+  co_await quorum_->stop();
   co_await on_all_shards(&Shard::close_partitions);
-  metadata_log_->close();
   auto end = [this] {
     node_.journals->end();
     return true;

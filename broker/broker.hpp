@@ -8,7 +8,7 @@
 #include "broker/data_directory.hpp"
 #include "broker/metrics/endpoint.hpp"
 #include "broker/node.hpp"
-#include "broker/quorum/local_metadata_log.hpp"
+#include "broker/quorum/quorum_service.hpp"
 #include "broker/server.hpp"
 #include "config/broker_config.hpp"
 #include "log/files.hpp"
@@ -35,19 +35,29 @@ class Broker {
   /// Locks the data directory and formats it if it is new, opens and recovers all partitions, binds
   /// the listeners and serves.
   net::Awaitable<std::optional<StartFailure>> start();
+  /// From the first scheduler, while `start` is under way: it ends soon, with a failure.
+  void cancel_start();
   /// Accepts nobody any more, answers what was taken, syncs and closes all partitions.
   net::Awaitable<void> stop();
 
   /// Where it listens; after `start`.
   [[nodiscard]] const std::vector<Server::Bound>& listeners() const { return bound_; }
   [[nodiscard]] const std::string& cluster_id() const { return node_.cluster_id; }
+  /// For who looks at it or changes its members; on the first scheduler.
+  [[nodiscard]] QuorumService& quorum() { return *quorum_; }
 
  private:
   std::optional<StartFailure> prepare_directory();
+  std::optional<StartFailure> prepare_quorum();
+  /// With a new directory finds the cluster; with one of a cluster makes sure that it is the one
+  /// that was named.
+  net::Awaitable<std::optional<StartFailure>> join_cluster();
   /// Says of itself, by the listeners that are bound, where other nodes reach this one.
   void introduce();
   void tell_recovery();
   std::optional<StartFailure> serve_metrics();
+  /// Ends what a start that fails has begun; what the journals hold stays for the next one.
+  net::Awaitable<StartFailure> call_off(StartFailure failure);
   /// Nobody waits for it: until the journals are there, appends wait for their segments' syncs.
   net::Awaitable<void> start_journals();
   /// Calls `work` on every shard at once; returns when all have called back.
@@ -55,12 +65,14 @@ class Broker {
 
   Node node_;
   std::unique_ptr<log::DirectoryLock> lock_;
-  std::unique_ptr<LocalMetadataLog> metadata_log_;
+  std::unique_ptr<QuorumService> quorum_;
   std::unique_ptr<MetadataService> metadata_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<MetricsEndpoint> metrics_;  // null: not asked for
   std::vector<Server::Bound> bound_;
   bool recovered_ = false;
+  bool joining_ = false;  // the directory is new, and somebody else's cluster was named
+  bool cancelled_ = false;
   net::TaskGroup background_;
 };
 

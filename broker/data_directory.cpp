@@ -12,6 +12,7 @@ constexpr std::string_view kIdentityFile = "meta.properties";
 constexpr std::string_view kPartitionFile = "partition.metadata";
 constexpr std::string_view kDeletedEnding = "-delete";
 constexpr std::string_view kIdentityVersion = "1";
+constexpr std::string_view kFormerMetadata = "__cluster_metadata-0";
 
 /// Lines of `key<separator>value`; whatever else there is, is passed over.
 std::map<std::string, std::string> parse_lines(Bytes contents, char separator) {
@@ -28,15 +29,6 @@ std::map<std::string, std::string> parse_lines(Bytes contents, char separator) {
     values[std::string{line.substr(0, at)}] = value;
   }
   return values;
-}
-
-Result<void> write_identity(log::Files& files, const std::filesystem::path& path, BrokerId node,
-                            const Identity& identity) {
-  const std::string text = fmt::format(
-      "# Whose data this is. Written once, do not edit.\n"
-      "version={}\ncluster.id={}\nnode.id={}\ndirectory.id={}\n",
-      kIdentityVersion, identity.cluster_id, node.value, identity.directory.to_string());
-  return files.write_atomically(path, as_bytes(text));
 }
 
 }  // namespace
@@ -73,24 +65,17 @@ Result<void> create_data_directory(log::Files& files, const std::filesystem::pat
   return {};
 }
 
-std::variant<Identity, StartFailure> identify(log::Files& files,
-                                              const std::filesystem::path& directory, BrokerId node,
-                                              Rng& rng) {
+std::variant<std::optional<Identity>, StartFailure> identify(log::Files& files,
+                                                             const std::filesystem::path& directory,
+                                                             BrokerId node) {
   const auto path = directory / kIdentityFile;
   const auto fail = [&](std::string_view what, const ErrorInfo& error) {
     return StartFailure{fmt::format("{}: {}: {}", path.string(), what, error.message())};
   };
-  const auto there = files.exists(path);
-  if (!there) return fail("it could not be looked for", there.error());
-  if (!*there) {
-    Identity identity{rng.uuid().to_string(), rng.uuid()};
-    const auto written = write_identity(files, path, node, identity);
-    if (!written) return fail("it could not be written", written.error());
-    return identity;
-  }
-  const auto contents = files.read_all(path);
+  const auto contents = files.read_if_there(path);
   if (!contents) return fail("it could not be read", contents.error());
-  const auto values = parse_lines(*contents, '=');
+  if (!*contents) return std::optional<Identity>{};
+  const auto values = parse_lines(**contents, '=');
   const auto get = [&](const std::string& key) {
     const auto found = values.find(key);
     return found == values.end() ? std::string{} : found->second;
@@ -107,13 +92,36 @@ std::variant<Identity, StartFailure> identify(log::Files& files,
         "choose another directory by --set log.dirs=DIR",
         path.string(), get("node.id"), node.value, get("node.id"))};
   }
-  const auto known = Uuid::parse(get("directory.id"));
-  const Identity identity{get("cluster.id"), known.value_or(rng.uuid())};
-  if (!known) {  // directories had no ids of their own once
-    const auto written = write_identity(files, path, node, identity);
-    if (!written) return fail("it could not be written", written.error());
+  const auto former = files.exists(directory / kFormerMetadata);
+  if (!former) return fail("the directory could not be read", former.error());
+  const auto quorum = files.exists(directory / kQuorumDirectory);
+  if (!quorum) return fail("the directory could not be read", quorum.error());
+  if (*former && !*quorum) {
+    return StartFailure{fmt::format(
+        "{}: the directory was written by a version whose metadata was a topic of its own ({}); "
+        "this version keeps it in {} and cannot take it over: start the version that wrote it, or "
+        "choose another directory by --set log.dirs=DIR",
+        directory.string(), kFormerMetadata, kQuorumDirectory)};
   }
-  return identity;
+  const auto id = Uuid::parse(get("directory.id"));
+  if (!id || !*quorum) {
+    return StartFailure{fmt::format(
+        "{}: {}; what this node promised to the metadata quorum is lost: move the data directory "
+        "away and start with an empty one, which joins by the address of another node (--join "
+        "HOST:PORT)",
+        directory.string(),
+        *quorum ? "meta.properties has no directory.id" : "its folder quorum is missing")};
+  }
+  return std::optional{Identity{get("cluster.id"), *id}};
+}
+
+Result<void> write_identity(log::Files& files, const std::filesystem::path& directory,
+                            BrokerId node, const Identity& identity) {
+  const std::string text = fmt::format(
+      "# Whose data this is. Written once, do not edit.\n"
+      "version={}\ncluster.id={}\nnode.id={}\ndirectory.id={}\n",
+      kIdentityVersion, identity.cluster_id, node.value, identity.directory.to_string());
+  return files.write_atomically(directory / kIdentityFile, as_bytes(text));
 }
 
 Result<void> sweep_deleted(log::Files& files, const std::filesystem::path& directory) {

@@ -10,19 +10,19 @@
 #include "config/broker_config.hpp"
 #include "log/files.hpp"
 #include "log/partition_log.hpp"
-#include "protocol/base/rng.hpp"
 
 /// What lies in the data directory beside the partitions:
 ///
 ///     meta.properties            whose directory this is: cluster.id, node.id, directory.id
 ///     .lock                      held while a broker uses it
-///     __cluster_metadata-0/      the metadata log
-///     journal/                   recent small appends of all partitions; log/journal/format.hpp
-///     <topic>-<partition>/       a partition; partition.metadata in it names the topic's id
-///     <anything>-delete/         on its way out; removed at the next start
+///     quorum/                    this node's part of the metadata quorum;
+///     replication/quorum/README.md journal/                   recent small appends of all
+///     partitions; log/journal/format.hpp <topic>-<partition>/       a partition;
+///     partition.metadata in it names the topic's id <anything>-delete/         on its way out;
+///     removed at the next start
 namespace millrace::broker {
 
-inline constexpr std::string_view kMetadataDirectory = "__cluster_metadata-0";
+inline constexpr std::string_view kQuorumDirectory = "quorum";
 inline constexpr std::string_view kJournalDirectory = "journal";
 
 /// Why a broker did not start, in a sentence for whoever started it.
@@ -43,11 +43,15 @@ std::filesystem::path data_directory(const config::BrokerConfig& config);
 /// because that start may have died before the directory was durable.
 Result<void> create_data_directory(log::Files& files, const std::filesystem::path& directory);
 
-/// Reads whose directory this is, or makes it this node's when it is new. A directory of another
-/// node is refused.
-std::variant<Identity, StartFailure> identify(log::Files& files,
-                                              const std::filesystem::path& directory, BrokerId node,
-                                              Rng& rng);
+/// Reads whose directory this is; nothing when it is new. That of another node is refused, and one
+/// that lost its part of the quorum.
+std::variant<std::optional<Identity>, StartFailure> identify(log::Files& files,
+                                                             const std::filesystem::path& directory,
+                                                             BrokerId node);
+
+/// Makes a new directory this node's, durably: the last step, when all else is in its place.
+Result<void> write_identity(log::Files& files, const std::filesystem::path& directory,
+                            BrokerId node, const Identity& identity);
 
 /// Removes what a crash left of deleted partitions.
 Result<void> sweep_deleted(log::Files& files, const std::filesystem::path& directory);

@@ -2,6 +2,7 @@
 
 #include "log/errc.hpp"
 #include "protocol/errc.hpp"
+#include "replication/consensus/errc.hpp"
 
 namespace millrace::broker {
 namespace {
@@ -43,6 +44,7 @@ ErrorCode to_wire(const ErrorInfo& error) {
       error.category() == boost::system::system_category()) {
     return ErrorCode::kafka_storage_error;  // the file system's word
   }
+  if (error.category() == replication::consensus::errc_category()) return ErrorCode::not_controller;
   if (error == protocol::Errc::unsupported_version) return ErrorCode::unsupported_version;
   return ErrorCode::unknown_server_error;
 }

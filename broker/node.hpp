@@ -25,6 +25,7 @@ namespace millrace::broker {
 
 class Shard;
 class MetadataService;
+class QuorumService;
 
 /// The world a broker lives in: the seams. Everything outlives the broker.
 struct World {
@@ -38,6 +39,8 @@ struct World {
   /// For writes to the journals alone, which acknowledgements wait for: nothing else may be ahead
   /// of them.
   net::BlockingPool& journal_pool;
+  /// For the log of the metadata quorum alone, one piece of work at a time: elections wait for it.
+  net::BlockingPool& quorum_pool;
   /// Segments that a journal may leave unsynced, because each of them stays open; each shard has
   /// its share.
   std::size_t unsynced_files_max = std::numeric_limits<std::size_t>::max();
@@ -46,6 +49,8 @@ struct World {
   std::int64_t connections_max = std::numeric_limits<std::int64_t>::max();
   /// By which other machines find this one.
   std::string host_name = "localhost";
+  /// Called on the first shard when this process must end and why: `stop` the broker.
+  std::function<void(const std::string& why)> give_up;
 };
 
 /// A listener of this node, as others reach it.
@@ -82,6 +87,7 @@ struct Node {
   std::unique_ptr<Journals> journals;  // while the broker prepares its directory, set
   std::vector<std::unique_ptr<Shard>> shards;
   MetadataService* metadata = nullptr;  // lives on the first shard
+  QuorumService* quorum = nullptr;      // this, too
   HighWatermarks high_watermarks;       // as the last run of the broker left them
   /// Brings what leaders propose for their in-sync sets to the controller; from any shard, whose
   /// thread it returns to. The answers are in the order of the proposals; one that is missing was

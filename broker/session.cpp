@@ -5,6 +5,7 @@
 
 #include "broker/handlers/handlers.hpp"
 #include "broker/handlers/produce.hpp"
+#include "broker/quorum/quorum_service.hpp"
 #include "broker/shard.hpp"
 #include "broker/strangers.hpp"
 #include "protocol/base/ensure.hpp"
@@ -15,6 +16,11 @@ namespace {
 constexpr std::size_t kPendingMax = 1000;  // produce requests begun and not answered
 constexpr std::size_t kPiecesMax = 512;    // of one gathered write
 constexpr auto kGoodbye = std::chrono::milliseconds{500};
+
+/// What is answered while this node is not ready: what it becomes ready by.
+bool is_for_nodes(protocol::ApiKey key) {
+  return key == protocol::ApiKey::peer || key == protocol::ApiKey::api_versions;
+}
 
 }  // namespace
 
@@ -42,6 +48,15 @@ net::Awaitable<void> Session::run() {
   can_write_.set();
   co_await writer_.join();
   close();
+  tell_quorum();
+}
+
+/// A node that dies takes its connections with it, long before anybody would miss its messages.
+void Session::tell_quorum() const {
+  if (!node_) return;
+  Node& node = shard_.node();
+  node.shards.front()->scheduler().post(
+      [quorum = node.quorum, from = *node_] { quorum->connection_ended(from); });
 }
 
 net::Awaitable<void> Session::read_loop() {
@@ -92,6 +107,10 @@ net::Awaitable<bool> Session::serve(SharedBytes frame) {
                     "this broker or took no notice of its ApiVersions answer",
                     std::to_underlying(header.api_key)));
     co_return false;
+  }
+  if (!shard_.open_for_clients_event().is_set() && !is_for_nodes(header.api_key)) {
+    co_await shard_.open_for_clients_event().wait();
+    if (draining_ || closed_) co_return false;
   }
   RequestContext context{shard_, shard_.node(), *this, header};
   if (header.api_key == protocol::ApiKey::produce && kProduceServed.contains(header.api_version)) {

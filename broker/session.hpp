@@ -50,6 +50,9 @@ class Session : public std::enable_shared_from_this<Session> {
   /// finished, or an answer was not read, for `connections.max.idle.ms`.
   void close_if_idle(Instant now);
 
+  /// Another node of the cluster talks to us here; when that ends, the quorum is told.
+  void set_node(BrokerId node) { node_ = node; }
+
   [[nodiscard]] const ConnectionInfo& info() const { return info_; }
   [[nodiscard]] Shard& shard() const { return shard_; }
   [[nodiscard]] bool closed() const { return closed_; }
@@ -65,6 +68,7 @@ class Session : public std::enable_shared_from_this<Session> {
   net::Awaitable<void> write_loop();
   net::Awaitable<bool> serve(SharedBytes frame);
   net::Awaitable<void> all_answered();
+  void tell_quorum() const;
   Slot open_slot(std::size_t request_bytes);
   void settle(Slot slot, protocol::EncodedMessage response);
   bool take_ready();
@@ -86,6 +90,7 @@ class Session : public std::enable_shared_from_this<Session> {
   net::Event can_write_;  // set when the first pending answer is ready, or on the way out
   net::TaskGroup writer_;
   Instant last_request_;
+  std::optional<BrokerId> node_;          // that is the client
   std::optional<Instant> writing_since_;  // a write is under way
   bool reading_ = true;
   bool draining_ = false;

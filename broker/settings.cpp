@@ -121,6 +121,24 @@ constexpr std::string_view kRackAwareSelector =
 constexpr std::size_t kDecompressedBytesMax = std::size_t{64} << 20;
 constexpr auto kForever = std::chrono::duration_cast<milliseconds>(std::chrono::hours{24 * 36500});
 
+QuorumSettings quorum_settings(const config::BrokerConfig& config) {
+  QuorumSettings quorum;
+  const auto& roles = config.get_list("process.roles");
+  quorum.votes = std::ranges::find(roles, "controller") != roles.end();
+  constexpr std::string_view kServers = "controller.quorum.bootstrap.servers";
+  for (const auto& text : config.get_list(kServers))
+    if (const auto at = config::parse_address(kServers, text))
+      quorum.servers.push_back({at->host, at->port});
+  quorum.election_timeout =
+      std::max(ms(config, "controller.quorum.election.timeout.ms"), milliseconds{50});
+  quorum.request_timeout =
+      std::max(ms(config, "controller.quorum.request.timeout.ms"), milliseconds{50});
+  quorum.join_patience = ms(config, "initial.broker.registration.timeout.ms");
+  quorum.bytes_between_snapshots =
+      config.get_long("metadata.log.max.record.bytes.between.snapshots");
+  return quorum;
+}
+
 std::string inter_broker(const config::BrokerConfig& config) {
   if (const auto& name = config.text("inter.broker.listener.name")) return config::capitals(*name);
   return config.listeners().empty() ? std::string{} : config.listeners().front().name;
@@ -164,6 +182,7 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
   controller.replication_factor_default =
       static_cast<std::int16_t>(config.get_int("default.replication.factor"));
   controller.delete_topic_enable = config.get_bool("delete.topic.enable");
+  quorum = quorum_settings(config);
 }
 
 PartitionSettings partition_settings(const config::BrokerConfig& config,

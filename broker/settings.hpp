@@ -11,6 +11,7 @@
 #include "broker/partition.hpp"
 #include "broker/transaction/types.hpp"
 #include "config/broker_config.hpp"
+#include "protocol/net/net.hpp"
 #include "replication/controller/controller.hpp"
 
 namespace millrace::broker {
@@ -26,6 +27,16 @@ struct ReplicaSettings {
   std::int32_t fetch_bytes_max;
   std::int32_t partition_bytes_max;
   std::int32_t fetchers;  // from each other broker, on each shard
+};
+
+/// How this node takes part in the metadata quorum.
+struct QuorumSettings {
+  bool votes = true;                   // process.roles names the controller
+  std::vector<net::Endpoint> servers;  // where other nodes are found
+  std::chrono::milliseconds election_timeout{1'000};
+  std::chrono::milliseconds request_timeout{2'000};
+  std::chrono::milliseconds join_patience{60'000};
+  std::int64_t bytes_between_snapshots = 20 << 20;
 };
 
 /// The broker's settings as the request path needs them, read once from the configuration.
@@ -61,6 +72,7 @@ struct BrokerSettings {
   GroupSettings groups;
   TransactionSettings transactions;
   replication::ControllerSettings controller;
+  QuorumSettings quorum;
 };
 
 /// Settings of one partition: its topic's overrides over the broker's configuration. `seed` spreads

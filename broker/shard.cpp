@@ -39,7 +39,8 @@ Shard::Shard(Node& node, std::size_t index, net::Scheduler& scheduler)
       journal_{*this},
       cleaner_{std::make_unique<Cleaner>(*this, node.cleaner_budget)},
       pool_idle_{scheduler.executor()},
-      sessions_gone_{scheduler.executor()} {}
+      sessions_gone_{scheduler.executor()},
+      open_{scheduler.executor()} {}
 
 Shard::~Shard() = default;
 
@@ -229,6 +230,7 @@ void Shard::drain(net::Task done) {
 
 net::Awaitable<void> Shard::drain_sessions(net::Task done) {
   stopping_ = true;
+  open_.set();
   groups_->resign();
   transactions_->resign();
   for (const auto& [arrival, reader] : parked_) reader->wake();

@@ -124,6 +124,11 @@ class Shard {
   void unpark(std::uint64_t arrival) { parked_.erase(arrival); }
   [[nodiscard]] bool stopping() const { return stopping_; }
 
+  /// Whether clients are served: before that only other nodes are. Set for good when the broker is
+  /// ready, or stops.
+  [[nodiscard]] net::Event& open_for_clients_event() { return open_; }
+  void open_for_clients() { open_.set(); }
+
   /// Serves a connection that came in on `listener` until it ends, then calls `gone`.
   void serve(std::unique_ptr<net::Connection> connection, std::string listener, net::Task gone);
 
@@ -214,6 +219,7 @@ class Shard {
   std::size_t pool_work_ = 0;  // on its way through the pool
   net::Event pool_idle_;
   net::Event sessions_gone_;
+  net::Event open_;
   std::uint64_t tail_cache_share_ = 0;  // of each partition; shrinks as partitions are added
   Retained retained_;
   std::shared_ptr<const HighWatermarks> saved_high_watermarks_;  // on the first shard

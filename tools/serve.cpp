@@ -58,22 +58,32 @@ class Run {
   Run(broker::Broker& broker, net::AsioScheduler& scheduler)
       : broker_{broker}, stop_asked_{scheduler.executor()} {}
 
-  void ask_to_stop() { stop_asked_.set(); }
+  void ask_to_stop() {
+    stop_asked_.set();
+    if (!started_) broker_.cancel_start();
+  }
+  void give_up(const std::string& why) {
+    failure_ = why;
+    stop_asked_.set();
+  }
 
   net::Awaitable<std::optional<std::string>> whole(
       const std::function<void(const std::vector<broker::Server::Bound>&)>& ready) {
     auto failure = co_await broker_.start();
-    if (failure) co_return std::move(failure->message);
+    started_ = true;
+    if (failure) co_return failure_.value_or(std::move(failure->message));
     ready(broker_.listeners());
     co_await stop_asked_.wait();
     spdlog::info("stopping: answering what was taken, then syncing");
     co_await broker_.stop();
-    co_return std::nullopt;
+    co_return failure_;
   }
 
  private:
   broker::Broker& broker_;
   net::Event stop_asked_;
+  bool started_ = false;
+  std::optional<std::string> failure_;  // that ends the run
 };
 
 }  // namespace
@@ -97,20 +107,26 @@ std::optional<std::string> serve(
     net::ThreadPool read_pool{static_cast<std::size_t>(config.get_int("disk.read.threads"))};
     net::ThreadPool journal_pool{
         std::min(kJournalThreadsMax, schedulers.size() * log::Journal::kInFlightMax)};
+    net::ThreadPool quorum_pool{1};
     broker::World world{.clock = clock,
                         .rng = rng,
                         .files = files,
                         .pool = pool,
                         .read_pool = read_pool,
                         .journal_pool = journal_pool,
+                        .quorum_pool = quorum_pool,
                         .unsynced_files_max = open_max / 4,
                         .schedulers = {},
                         .connections_max = descriptors,
-                        .host_name = host_name()};
+                        .host_name = host_name(),
+                        .give_up = {}};
+    Run* the_run = nullptr;
+    world.give_up = [&the_run](const std::string& why) { the_run->give_up(why); };
     for (const auto& scheduler : schedulers) world.schedulers.push_back(scheduler.get());
     broker::Broker broker{std::move(world), config};
     net::AsioScheduler& first = *schedulers.front();
     Run run{broker, first};
+    the_run = &run;
     const net::SignalWatch signals{first, [&run](int) { run.ask_to_stop(); }};
     std::vector<std::jthread> threads;
     for (std::size_t i = 1; i < schedulers.size(); ++i) {

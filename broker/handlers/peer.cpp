@@ -5,6 +5,7 @@
 #include "broker/handlers/handlers.hpp"
 #include "broker/node.hpp"
 #include "broker/peers/peer_calls.hpp"
+#include "broker/session.hpp"
 
 namespace millrace::broker {
 namespace {
@@ -28,6 +29,8 @@ net::Awaitable<Peer::Response> Peer::handle(Request request, RequestContext& con
     co_return refused(ErrorCode::invalid_request, "the call cannot be read");
   const std::string& own = context.node.cluster_id;
   // Only who wants to join may not know yet which cluster this is.
+  if (!request.from_directory.is_zero() && request.from_directory == context.node.directory)
+    co_return refused(ErrorCode::invalid_request, "this is the node that asks");
   const bool newcomer = request.cluster_id.empty() && call.has_join();
   if (!newcomer && request.cluster_id != own) {
     co_return refused(
@@ -40,6 +43,7 @@ net::Awaitable<Peer::Response> Peer::handle(Request request, RequestContext& con
       .node = BrokerId{request.from_node},
       .directory = request.from_directory,
       .reached_at = {request.from_host, static_cast<std::uint16_t>(request.from_port)}};
+  if (call.has_quorum()) context.session.set_node(caller.node);
   auto answering = answer_peer(context, caller, std::move(call));
   auto answered = co_await std::move(answering);
   if (const auto* refusal = std::get_if<PeerRefusal>(&answered))

@@ -22,7 +22,7 @@ constexpr Setting kSettings[] = {
      "Listener names kept for controllers; they are not opened for clients."},
     {"early.start.listeners", list, kNull, kDistinct, none, read_only, kCluster,
      "Listeners that open before the broker has caught up with the metadata log."},
-    {"inter.broker.listener.name", string, kNull, kAny, none, read_only, kCluster,
+    {"inter.broker.listener.name", string, kNull, kAny, none, read_only, kUsed,
      "Listener over which brokers reach one another."},
     {"security.inter.broker.protocol", string, "PLAINTEXT", one_of(kBrokerProtocol), none,
      read_only, kCluster,

@@ -95,6 +95,10 @@ class MetadataImage {
   [[nodiscard]] const BrokerImage* broker(BrokerId id) const;
   /// Overrides of broker settings; an empty name holds those of all brokers.
   [[nodiscard]] const ConfigOverrides& broker_configs(const std::string& broker) const;
+  /// The same of all that have any, by name.
+  [[nodiscard]] const std::map<std::string, ConfigOverrides>& all_broker_configs() const {
+    return broker_configs_;
+  }
   /// Overrides of settings of groups, by group id.
   [[nodiscard]] const ConfigOverrides& group_configs(std::string_view group) const;
   /// Those of all groups that have any. Images share it while it does not change.

@@ -34,6 +34,7 @@ class ShardStand {
                             .pool = pool_,
                             .read_pool = read_pool_,
                             .journal_pool = journal_pool_,
+                            .quorum_pool = pool_,
                             .unsynced_files_max = open_files_max / 4,
                             .schedulers = {&scheduler_}},
               config::BrokerConfig::with({{"log.dirs", dir.string()}})} {

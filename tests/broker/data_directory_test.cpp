@@ -12,28 +12,53 @@ struct NoDamage final : log::DamageSink {
   void damaged(const log::Damage& damage) override { FAIL(damage); }
 };
 
-TEST_CASE("data directory: a new one is made this node's, and recognised later", "[broker]") {
+std::optional<Identity> known(log::Files& files, BrokerId node) {
+  return std::get<std::optional<Identity>>(identify(files, "data", node));
+}
+
+Identity make(log::Files& files, BrokerId node) {
+  const Identity identity{"the-cluster", SeededRng{1}.uuid()};
+  REQUIRE(files.create_directories("data/quorum"));
+  REQUIRE(write_identity(files, "data", node, identity));
+  return identity;
+}
+
+TEST_CASE("data directory: a new one is nobody's, and what it was made is recognised later",
+          "[broker]") {
   sim::MemoryFiles files;
-  SeededRng rng{1};
   REQUIRE(files.create_directories("data"));
-  const auto first = identify(files, "data", BrokerId{4}, rng);
-  REQUIRE(std::holds_alternative<Identity>(first));
-  const auto again = identify(files, "data", BrokerId{4}, rng);
-  REQUIRE(std::get<Identity>(again).cluster_id == std::get<Identity>(first).cluster_id);
-  REQUIRE(Uuid::parse(std::get<Identity>(first).cluster_id));
-  CHECK_FALSE(std::get<Identity>(first).directory.is_zero());
-  CHECK(std::get<Identity>(again).directory == std::get<Identity>(first).directory);
+  CHECK_FALSE(known(files, BrokerId{4}));
+  const auto identity = make(files, BrokerId{4});
+  const auto again = known(files, BrokerId{4});
+  REQUIRE(again);
+  CHECK(again->cluster_id == identity.cluster_id);
+  CHECK(again->directory == identity.directory);
 }
 
 TEST_CASE("data directory: that of another node is refused, naming both", "[broker]") {
   sim::MemoryFiles files;
-  SeededRng rng{1};
-  REQUIRE(files.create_directories("data"));
-  identify(files, "data", BrokerId{4}, rng);
-  const auto other = identify(files, "data", BrokerId{5}, rng);
+  make(files, BrokerId{4});
+  const auto other = identify(files, "data", BrokerId{5});
   const auto& failure = std::get<StartFailure>(other);
   CHECK(failure.message.find("node.id 4") != std::string::npos);
   CHECK(failure.message.find("node.id 5") != std::string::npos);
+}
+
+TEST_CASE("data directory: one that lost its part of the quorum is refused", "[broker]") {
+  sim::MemoryFiles files;
+  make(files, BrokerId{4});
+  REQUIRE(files.remove_all("data/quorum"));
+  const auto lost = identify(files, "data", BrokerId{4});
+  CHECK(std::get<StartFailure>(lost).message.find("quorum is missing") != std::string::npos);
+}
+
+TEST_CASE("data directory: one of the time before the quorum is refused, saying so", "[broker]") {
+  sim::MemoryFiles files;
+  make(files, BrokerId{4});
+  REQUIRE(files.remove_all("data/quorum"));
+  REQUIRE(files.create_directories("data/__cluster_metadata-0"));
+  const auto old = identify(files, "data", BrokerId{4});
+  CHECK(std::get<StartFailure>(old).message.find("version that wrote it") != std::string::npos);
 }
 
 TEST_CASE("data directory: the folder of a deleted topic is not taken for the new one's",
@@ -105,7 +130,7 @@ TEST_CASE("data directory: one in use asks nothing of the directory above it", "
   sim::MemoryFiles files;
   SeededRng rng{1};
   REQUIRE(create_data_directory(files, "/data"));
-  REQUIRE(std::holds_alternative<Identity>(identify(files, "/data", BrokerId{1}, rng)));
+  REQUIRE(write_identity(files, "/data", BrokerId{1}, {"the-cluster", rng.uuid()}));
   const auto before = files.calls(sim::FileCall::sync_directory);
   REQUIRE(create_data_directory(files, "/data"));
   CHECK(files.calls(sim::FileCall::sync_directory) == before);

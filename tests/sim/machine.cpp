@@ -59,9 +59,11 @@ void Machine::start() {
                       .pool = pool,
                       .read_pool = pool,
                       .journal_pool = pool,
+                      .quorum_pool = pool,
                       .unsynced_files_max = plan_.unsynced_files_max,
                       .schedulers = {},
-                      .host_name = kBrokerHost};
+                      .host_name = kBrokerHost,
+                      .give_up = {}};
   for (std::size_t i = 0; i < plan_.shards; ++i) {
     seams.schedulers.push_back(&host_->make_scheduler());
   }

@@ -16,10 +16,14 @@ namespace {
 struct Given {
   std::string file;
   std::vector<std::string> sets;
+  std::vector<std::string> join;
 };
 
 ExitCode start(const Context& context, const Given& given) {
   config::Inputs inputs{.environment = context.terminal.environment, .sets = given.sets};
+  if (!given.join.empty())
+    inputs.sets.push_back(
+        fmt::format("controller.quorum.bootstrap.servers={}", fmt::join(given.join, ",")));
   if (!given.file.empty()) {
     auto text = read_file(given.file);
     if (!text) return context.fail(text.error());
@@ -77,6 +81,11 @@ void add_start(CLI::App& root, Action& action) {
                    "and --set)");
   add_many(*verb, "--set", given->sets, "A setting, over those of file and environment")
       ->type_name("KEY=VALUE");
+  verb->add_option("--join", given->join,
+                   "Take part in the cluster of this node: with an empty data directory this one "
+                   "becomes a part of it (controller.quorum.bootstrap.servers)")
+      ->type_name("HOST:PORT")
+      ->delimiter(',');
   verb->callback([&action, given] {
     action = [given](const Context& context) { return start(context, *given); };
   });

@@ -111,6 +111,7 @@ class ReplicaStand {
                 .pool = pool,
                 .read_pool = pool,
                 .journal_pool = pool,
+                .quorum_pool = pool,
                 .schedulers = {&life->host->make_scheduler()}};
     auto& scheduler = *seams.schedulers.front();
     const auto name = fmt::format("{}", id);
@@ -146,6 +147,7 @@ class ReplicaStand {
     REQUIRE(life->server->bind(culprit).has_value());
     scheduler.post([server = life->server.get(), &shard] {
       shard.start();
+      shard.open_for_clients();
       server->start();
     });
     lives_[id] = std::move(life);

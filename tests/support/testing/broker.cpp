@@ -68,6 +68,7 @@ class Life {
             .pool = pool_,
             .read_pool = pool_,
             .journal_pool = pool_,
+            .quorum_pool = pool_,
             .schedulers = {&scheduler_}};
   }
 
