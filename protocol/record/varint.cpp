@@ -21,6 +21,13 @@ void append_varlong(std::vector<std::byte>& to, std::int64_t v) {
 
 template <class Unsigned>
 Unsigned VarintCursor::unsigned_integer() {
+  // Integers of one byte do not come here, and most that do are lengths, which take two.
+  if (left() >= 2 && std::to_integer<unsigned>(at_[1]) < 0x80) {
+    const auto low = static_cast<Unsigned>(std::to_integer<unsigned>(at_[0]) & 0x7f);
+    const auto high = std::to_integer<Unsigned>(at_[1]);
+    at_ += 2;
+    return low | static_cast<Unsigned>(high << 7);
+  }
   constexpr int kBits = sizeof(Unsigned) * 8;
   Unsigned value = 0;
   for (int shift = 0;; shift += 7) {
