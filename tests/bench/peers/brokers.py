@@ -20,6 +20,8 @@ import groups
 ROOT = Path(__file__).resolve().parents[3]
 START_SECONDS = 300
 STOP_SECONDS = 120
+# The files of a row's topics are gone before the next row's legs.
+PROMPT_DELETION = {"log.segment.delete.delay.ms": "100"}
 FILES_MAX = 200_000  # Kafka holds several files of each partition open
 
 
@@ -156,6 +158,7 @@ class Millrace(Broker):
             "log.dirs": str(self.data),
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
             "log.flush.mode": "async",
+            **PROMPT_DELETION,
             "group.initial.rebalance.delay.ms": "0",
         }
         pairs = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
@@ -199,6 +202,7 @@ class Kafka(Broker):
             "offsets.topic.replication.factor": "1",
             "transaction.state.log.replication.factor": "1",
             "transaction.state.log.min.isr": "1",
+            **PROMPT_DELETION,
             "group.initial.rebalance.delay.ms": "0",
         }
         path = self.folder / "server.properties"

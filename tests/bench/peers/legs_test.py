@@ -90,6 +90,18 @@ class Programs(unittest.TestCase):
         with self.assertRaisesRegex(LegFailed, "ended with 3: no broker"):
             self.run_it("import sys; print('no broker', file=sys.stderr); sys.exit(3)")
 
+    def test_a_producer_may_end_with_one_if_all_was_delivered(self) -> None:
+        whole = PRODUCED.replace("|         99 |        495 |       0.00 |          1 |",
+                                 "|        100 |        500 |       0.00 |          0 |")  # fmt: skip
+        program = f"import sys; print({whole!r}); sys.exit(1)"
+        told = generators.Running([sys.executable, "-c", program]).ended(30)
+        self.assertEqual((told.records, told.failed), (100, 0))
+
+    def test_refused_records_fail(self) -> None:
+        program = f"print({PRODUCED!r})"
+        with self.assertRaisesRegex(LegFailed, "1 records were refused"):
+            generators.Running([sys.executable, "-c", program]).ended(30)
+
     def test_the_reason_is_what_was_refused_rather_than_a_warning(self) -> None:
         said = "% Message delivery failed (broker 1): too large\n|        100 |\n"
         told = generators.reason(said, "%4|CONFWARN| a property of consumers\n")
