@@ -184,7 +184,13 @@ void Broker::introduce() {
 void Broker::tell_recovery() {
   node_.shards.front()->deadlines().after(kRecoveryLines, [this] {
     if (recovered_) return;
-    spdlog::info("recovery: {}", node_.recovery.under_way());
+    if (quorum_->leader()) {
+      spdlog::info("recovery: {}", node_.recovery.under_way());
+    } else {
+      spdlog::info(
+          "waiting for the metadata quorum: nobody leads it; more than half of its voters must run "
+          "and reach each other");
+    }
     tell_recovery();
   });
 }
