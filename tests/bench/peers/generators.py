@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import artifacts
+from brokers import die_with_parent
 from legs import LegFailed
 
 SECONDS_MAX = 900
@@ -34,7 +35,7 @@ class Running:
         self._latencies = latencies
         self._process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True,
+            text=True, preexec_fn=die_with_parent,
         )  # fmt: skip
 
     def is_running(self) -> bool:
