@@ -88,6 +88,7 @@ net::Awaitable<void> QuorumService::seek() {
             at && member != core_->self())
           places.push_back(*at);
     for (const auto& at : node_.settings.quorum.servers) places.push_back(at);
+    std::erase(places, shard_.peers().self().reached_at);
   }
   for (const auto& place : places) {
     if (ended_) break;

@@ -1,4 +1,8 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <set>
 
 #include "broker/quorum/quorum_service.hpp"
 #include "replication/controller/records.hpp"
@@ -151,6 +155,60 @@ TEST_CASE("quorum: who cannot write any more says nothing any more", "[quorum]")
   CHECK_FALSE(leader.broker().quorum().running());
   SimNode& next = cluster.wait_for_leader();
   CHECK(&next != &leader);
+}
+
+TEST_CASE("quorum: whoever dies, what was acknowledged is there in the end", "[quorum]") {
+  std::size_t all_acknowledged = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    INFO("seed " << seed);
+    SimWorld world{seed};
+    SimCluster cluster{world, 3, {{"metadata.log.max.record.bytes.between.snapshots", "600"}}};
+    REQUIRE(cluster.form());
+    SeededRng chance{seed};
+    auto acknowledged = std::make_shared<std::set<std::string>>();
+    for (int round = 0; round < 60; ++round) {
+      // Nobody waits for the answers: some of them come after the next death.
+      if (auto* const leader = cluster.leader()) {
+        for (int i = 0; i < 3; ++i) {
+          leader->scheduler().post([leader, acknowledged, key = fmt::format("{}-{}", round, i)] {
+            std::vector<MetadataRecord> records{replication::broker_config_record("99", key, "x")};
+            leader->broker().quorum().propose(std::move(records),
+                                              [acknowledged, key](Result<std::int64_t> index) {
+                                                if (index) acknowledged->insert(key);
+                                              });
+          });
+        }
+      }
+      world.run_for(std::chrono::milliseconds{chance.below(400)});
+      auto& node = *cluster.nodes()[chance.below(3)];
+      if (node.state() == SimNode::State::off) {
+        node.start("n1:9092,n2:9092,n3:9092");
+      } else if (chance.chance(1, 3)) {
+        if (chance.chance(1, 2)) {
+          node.cut_power();
+        } else {
+          node.kill();
+        }
+      }
+      if (chance.chance(1, 12)) world.network().isolate(cluster.nodes()[chance.below(3)]->name());
+      if (chance.chance(1, 3)) world.network().heal_all();
+    }
+    world.network().heal_all();
+    for (const auto& node : cluster.nodes())
+      if (node->state() == SimNode::State::off) node->start("n1:9092,n2:9092,n3:9092");
+    all_acknowledged += acknowledged->size();
+    for (const auto& node : cluster.nodes()) {
+      const auto whole = [&] {
+        if (!node->serving()) return false;
+        const auto& kept = node->broker().quorum().image()->broker_configs("99");
+        return std::ranges::all_of(*acknowledged,
+                                   [&](const auto& key) { return kept.contains(key); });
+      };
+      INFO("node " << node->id() << ' ' << node->failure());
+      CHECK(world.run_until(whole, 60s));
+    }
+  }
+  CHECK(all_acknowledged > 300);
 }
 
 TEST_CASE("quorum: a directory of another cluster is refused, naming both", "[quorum]") {
