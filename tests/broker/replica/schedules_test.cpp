@@ -19,6 +19,7 @@ class Schedule {
       : stand_{3, {"num.partitions", "1"}, seed}, chance_{seed * 77 + 5} {
     stand_.create({1, 2, 3}, {{"min.insync.replicas", "2"}});
     stand_.take_control();
+    stand_.set_disk_delay(20ms);
   }
 
   /// Gives how many records were acknowledged.
@@ -37,9 +38,14 @@ class Schedule {
   std::int32_t any() { return 1 + static_cast<std::int32_t>(chance_.below(3)); }
 
   void step() {
-    switch (chance_.below(12)) {
+    switch (chance_.below(13)) {
       case 0:
         return die(any(), chance_.below(2) == 0);
+      case 12:
+        // The power of the whole room, now and then.
+        if (chance_.below(4) == 0)
+          for (const std::int32_t id : {1, 2, 3}) die(id, true);
+        return;
       case 1:
       case 2:
         return come_back(any());

@@ -59,6 +59,8 @@ class ReplicaStand {
   ReplicaStand(const ReplicaStand&) = delete;
   ReplicaStand& operator=(const ReplicaStand&) = delete;
 
+  /// How slow the disks are of machines that are started from now on.
+  void set_disk_delay(std::chrono::microseconds longest) { disk_delay_max_ = longest; }
   /// From now on the controller's core judges who is alive and who leads.
   void take_control() {
     under_control_ = true;
@@ -105,6 +107,7 @@ class ReplicaStand {
     auto life = std::make_unique<Life>();
     life->host = &world_.make_host(host(id));
     auto& pool = life->host->make_pool();
+    pool.set_delays(20us, disk_delay_max_);
     World seams{.clock = world_.clock(),
                 .rng = world_.rng(),
                 .files = disk(id),
@@ -356,6 +359,7 @@ class ReplicaStand {
   std::map<std::int32_t, std::unique_ptr<Life>> lives_;
   replication::ImagePtr image_ = std::make_shared<replication::MetadataImage>();
   std::int64_t offset_ = 1;
+  std::chrono::microseconds disk_delay_max_{200};
   replication::Membership membership_{{.cluster_id = "cluster"}, rules_};
   bool under_control_ = false;
   std::vector<std::int32_t> deaf_;
