@@ -19,6 +19,12 @@ namespace {
 
 constexpr auto kRecoveryLines = std::chrono::seconds{3};
 
+/// A start that still waits for the active controller is over.
+net::Awaitable<void> leave_early(MetadataService& metadata) {
+  auto leaving = metadata.leave();
+  co_await std::move(leaving);
+}
+
 }  // namespace
 
 Broker::Broker(World world, config::BrokerConfig config)
@@ -32,6 +38,10 @@ Broker::Broker(World world, config::BrokerConfig config)
   node_.quorum = quorum_.get();
   metadata_ = std::make_unique<MetadataService>(node_, first, *quorum_);
   node_.metadata = metadata_.get();
+  node_.propose_in_sync = [this](Shard& home, std::vector<replication::InSyncProposal> proposals) {
+    return metadata_->propose_in_sync(home, std::move(proposals));
+  };
+  first.peers().on_broken([this](BrokerId peer) { metadata_->peer_broken(peer); });
   server_ = std::make_unique<Server>(node_, first);
 }
 
@@ -61,6 +71,9 @@ std::optional<StartFailure> Broker::prepare_directory() {
   }
   node_.log_dir.check();
   if (auto failed = prepare_quorum()) return failed;
+  const auto clean = take_clean_stop(files, directory);
+  if (!clean) return fail("the mark of a clean stop could not be read", clean.error());
+  stopped_cleanly_at_ = *clean;
   if (const auto swept = sweep_deleted(files, directory); !swept) {
     return fail("what is left of deleted topics could not be removed", swept.error());
   }
@@ -129,6 +142,7 @@ net::Awaitable<std::optional<StartFailure>> Broker::join_cluster() {
 void Broker::cancel_start() {
   cancelled_ = true;
   quorum_->cancel();
+  background_.spawn(leave_early(*metadata_));
 }
 
 /// Before recovery, which is when somebody may want to look.
@@ -241,6 +255,16 @@ net::Awaitable<std::optional<StartFailure>> Broker::start() {
     spdlog::log(good ? spdlog::level::info : spdlog::level::err, "recovery: {}",
                 node_.recovery.summary(took));
   }
+  // What was damaged, or is not here, is not what was acknowledged.
+  const bool whole = totals.damages == 0 && totals.read_only == 0 && totals.not_opened == 0;
+  auto registering = metadata_->join(whole ? stopped_cleanly_at_ : std::nullopt);
+  const auto problem = co_await std::move(registering);
+  if (problem) {
+    const std::string why = cancelled_ ? "it was stopped before it was ready" : *problem;
+    auto calling_off = call_off({fmt::format("node {} could not become a broker of cluster {}: {}",
+                                             node_.settings.node_id.value, node_.cluster_id, why)});
+    co_return co_await std::move(calling_off);
+  }
   for (const auto& shard : node_.shards)
     shard->scheduler().post([target = shard.get()] { target->open_for_clients(); });
   if (metrics_) metrics_->set_ready();
@@ -299,14 +323,20 @@ net::Awaitable<void> Broker::on_all_shards(void (Shard::*work)(net::Task)) {
 net::Awaitable<void> Broker::stop() {
   if (metrics_) co_await metrics_->stop();
   co_await background_.join();
+  auto leaving = metadata_->leave();
+  const auto left_at = co_await std::move(leaving);
   co_await quorum_->hand_over();
   co_await server_->stop();
   co_await metadata_->refuse_changes();
   co_await on_all_shards(&Shard::drain);
   co_await quorum_->stop();
   co_await on_all_shards(&Shard::close_partitions);
-  auto end = [this] {
+  auto end = [this, left_at] {
     node_.journals->end();
+    if (!left_at || node_.journals->kept() || !node_.log_dir.online()) return true;
+    // Without the mark the next start is taken for one after a crash, which is safe.
+    const auto marked = mark_clean_stop(node_.world.files, node_.data_dir, *left_at);
+    if (!marked) spdlog::warn("the clean stop could not be noted: {}", marked.error().message());
     return true;
   };
   co_await blocking(node_.shards.front()->scheduler(), node_.world.pool, std::move(end));

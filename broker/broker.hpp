@@ -73,6 +73,7 @@ class Broker {
   bool recovered_ = false;
   bool joining_ = false;  // the directory is new, and somebody else's cluster was named
   bool cancelled_ = false;
+  std::optional<std::int64_t> stopped_cleanly_at_;  // by the process before; its broker's epoch
   net::TaskGroup background_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
 #include <map>
 #include <vector>
 
@@ -9,6 +10,7 @@ namespace millrace::broker {
 namespace {
 
 constexpr std::string_view kIdentityFile = "meta.properties";
+constexpr std::string_view kCleanStopFile = "clean-stop";
 constexpr std::string_view kPartitionFile = "partition.metadata";
 constexpr std::string_view kDeletedEnding = "-delete";
 constexpr std::string_view kIdentityVersion = "1";
@@ -122,6 +124,30 @@ Result<void> write_identity(log::Files& files, const std::filesystem::path& dire
       "version={}\ncluster.id={}\nnode.id={}\ndirectory.id={}\n",
       kIdentityVersion, identity.cluster_id, node.value, identity.directory.to_string());
   return files.write_atomically(directory / kIdentityFile, as_bytes(text));
+}
+
+Result<std::optional<std::int64_t>> take_clean_stop(log::Files& files,
+                                                    const std::filesystem::path& directory) {
+  const auto path = directory / kCleanStopFile;
+  const auto there = files.exists(path);
+  if (!there) return there.error();
+  if (!*there) return std::nullopt;
+  const auto contents = files.read_all(path);
+  if (!contents) return contents.error();
+  if (const auto removed = files.remove(path); !removed) return removed.error();
+  if (const auto synced = files.sync_directory(directory); !synced) return synced.error();
+  const auto text = parse_lines(*contents, '=')["broker.epoch"];
+  std::int64_t epoch = -1;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), epoch);
+  const bool whole = read.ec == std::errc{} && read.ptr == text.data() + text.size() && epoch >= 0;
+  if (!whole) return std::nullopt;
+  return epoch;
+}
+
+Result<void> mark_clean_stop(log::Files& files, const std::filesystem::path& directory,
+                             std::int64_t epoch) {
+  const std::string text = fmt::format("broker.epoch={}\n", epoch);
+  return files.write_atomically(directory / kCleanStopFile, as_bytes(text));
 }
 
 Result<void> sweep_deleted(log::Files& files, const std::filesystem::path& directory) {

@@ -13,13 +13,13 @@
 
 /// What lies in the data directory beside the partitions:
 ///
-///     meta.properties            whose directory this is: cluster.id, node.id, directory.id
-///     .lock                      held while a broker uses it
-///     quorum/                    this node's part of the metadata quorum;
-///     replication/quorum/README.md journal/                   recent small appends of all
-///     partitions; log/journal/format.hpp <topic>-<partition>/       a partition;
-///     partition.metadata in it names the topic's id <anything>-delete/         on its way out;
-///     removed at the next start
+///     meta.properties        whose directory this is: cluster.id, node.id, directory.id
+///     .lock                  held while a broker uses it
+///     clean-stop             the epoch of the broker that stopped here in order
+///     quorum/                this node's part of the metadata quorum; replication/quorum/
+///     journal/               recent small appends of all partitions; log/journal/format.hpp
+///     <topic>-<partition>/   a partition; partition.metadata in it names the topic's id
+///     <anything>-delete/     on its way out; removed at the next start
 namespace millrace::broker {
 
 inline constexpr std::string_view kQuorumDirectory = "quorum";
@@ -52,6 +52,13 @@ std::variant<std::optional<Identity>, StartFailure> identify(log::Files& files,
 /// Makes a new directory this node's, durably: the last step, when all else is in its place.
 Result<void> write_identity(log::Files& files, const std::filesystem::path& directory,
                             BrokerId node, const Identity& identity);
+
+/// The epoch of the broker that used the directory last, if it left in order and closed everything.
+/// The mark is gone when this returns, durably: the next process may not leave like that.
+Result<std::optional<std::int64_t>> take_clean_stop(log::Files& files,
+                                                    const std::filesystem::path& directory);
+Result<void> mark_clean_stop(log::Files& files, const std::filesystem::path& directory,
+                             std::int64_t epoch);
 
 /// Removes what a crash left of deleted partitions.
 Result<void> sweep_deleted(log::Files& files, const std::filesystem::path& directory);

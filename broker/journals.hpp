@@ -33,6 +33,7 @@ class Journals {
   /// Somebody could not take what is his from `left_over`, or could not close his log: the journals
   /// are read again at the next start. From any thread.
   void keep() { kept_ = true; }
+  [[nodiscard]] bool kept() const { return kept_; }
 
   /// One shard's files and the life they belong to.
   struct Prepared {

@@ -7,6 +7,7 @@
 #include "config/describe.hpp"
 #include "config/group_config.hpp"
 #include "config/topic_config.hpp"
+#include "replication/controller/topic_names.hpp"
 
 namespace millrace::broker {
 namespace {
@@ -121,6 +122,15 @@ constexpr std::string_view kRackAwareSelector =
 constexpr std::size_t kDecompressedBytesMax = std::size_t{64} << 20;
 constexpr auto kForever = std::chrono::duration_cast<milliseconds>(std::chrono::hours{24 * 36500});
 
+replication::InternalFactors internal_factors_of(const config::BrokerConfig& config) {
+  const auto factor = [&](std::string_view name) {
+    return static_cast<std::size_t>(std::max(config.get_int(name), 1));
+  };
+  return {{std::string{replication::kOffsetsTopic}, factor("offsets.topic.replication.factor")},
+          {std::string{replication::kTransactionTopic},
+           factor("transaction.state.log.replication.factor")}};
+}
+
 QuorumSettings quorum_settings(const config::BrokerConfig& config) {
   QuorumSettings quorum;
   const auto& roles = config.get_list("process.roles");
@@ -177,7 +187,14 @@ BrokerSettings::BrokerSettings(const config::BrokerConfig& config)
       selects_by_rack{config.text("replica.selector.class") == kRackAwareSelector},
       cleaner{cleaner_settings(config)},
       groups{group_settings(config)},
-      transactions{transaction_settings(config)} {
+      transactions{transaction_settings(config)},
+      internal_factors{internal_factors_of(config)},
+      leader_balance{config.get_bool("auto.leader.rebalance.enable")},
+      leader_balance_interval{config.get_long("leader.imbalance.check.interval.seconds")},
+      broker_session_timeout{ms(config, "broker.session.timeout.ms")},
+      heartbeat_interval{ms(config, "broker.heartbeat.interval.ms")},
+      registration_timeout{ms(config, "initial.broker.registration.timeout.ms")},
+      controlled_shutdown{config.get_bool("controlled.shutdown.enable")} {
   controller.partitions_default = config.get_int("num.partitions");
   controller.replication_factor_default =
       static_cast<std::int16_t>(config.get_int("default.replication.factor"));
@@ -283,11 +300,26 @@ bool CatalogueRules::is_list(std::string_view key) const {
 }
 
 std::string CatalogueRules::effective(std::string_view key,
-                                      const replication::ConfigOverrides& overrides) const {
-  for (const auto& entry : config::describe_topic(overrides, config_)) {
-    if (entry.name == key) return entry.value.value_or("");
+                                      const replication::ConfigOverrides& overrides,
+                                      const replication::ConfigOverrides& cluster) const {
+  if (const auto found = overrides.find(key); found != overrides.end()) return found->second;
+  const auto* const setting = config::find_topic_setting(key);
+  if (setting == nullptr) return {};
+  for (const auto synonym : setting->broker_synonyms) {
+    if (const auto found = cluster.find(synonym); found != cluster.end()) return found->second;
   }
-  return {};
+  return std::string{setting->default_value.value_or("")};
+}
+
+replication::ConfigOverrides CatalogueRules::as_the_cluster_has_it(
+    replication::ConfigOverrides overrides, const replication::MetadataImage& image) const {
+  const auto& cluster = image.broker_configs("");
+  if (const auto found = cluster.find("min.insync.replicas"); found != cluster.end())
+    overrides.emplace(*found);
+  for (const std::string_view key : {"flush.mode", "unclean.leader.election.enable"}) {
+    if (!overrides.contains(key)) overrides.emplace(key, effective(key, overrides, cluster));
+  }
+  return overrides;
 }
 
 std::vector<protocol::CreateTopicsResponse::CreatableTopicResult::CreatableTopicConfigs>

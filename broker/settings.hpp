@@ -13,6 +13,7 @@
 #include "config/broker_config.hpp"
 #include "protocol/net/net.hpp"
 #include "replication/controller/controller.hpp"
+#include "replication/controller/internal_topics.hpp"
 
 namespace millrace::broker {
 
@@ -73,6 +74,13 @@ struct BrokerSettings {
   TransactionSettings transactions;
   replication::ControllerSettings controller;
   QuorumSettings quorum;
+  replication::InternalFactors internal_factors;
+  bool leader_balance;
+  std::chrono::seconds leader_balance_interval;
+  std::chrono::milliseconds broker_session_timeout;
+  std::chrono::milliseconds heartbeat_interval;
+  std::chrono::milliseconds registration_timeout;
+  bool controlled_shutdown;
 };
 
 /// Settings of one partition: its topic's overrides over the broker's configuration. `seed` spreads
@@ -102,7 +110,12 @@ class CatalogueRules final : public replication::ConfigRules {
       const replication::ConfigOverrides& overrides) const override;
   [[nodiscard]] bool is_list(std::string_view key) const override;
   [[nodiscard]] std::string effective(std::string_view key,
-                                      const replication::ConfigOverrides& overrides) const override;
+                                      const replication::ConfigOverrides& overrides,
+                                      const replication::ConfigOverrides& cluster) const override;
+  /// The settings of a topic with what all nodes must see alike filled in, whatever this node's
+  /// file says: `flush.mode`, unclean elections, and `min.insync.replicas` if somebody set it.
+  [[nodiscard]] replication::ConfigOverrides as_the_cluster_has_it(
+      replication::ConfigOverrides overrides, const replication::MetadataImage& image) const;
   [[nodiscard]] std::vector<
       protocol::CreateTopicsResponse::CreatableTopicResult::CreatableTopicConfigs>
   describe_topic(const replication::ConfigOverrides& overrides) const override;

@@ -56,12 +56,13 @@ void Shard::adopt(replication::ImagePtr image, std::move_only_function<void()> d
   for (const auto& [name, topic] : before->topics()) {
     if (!image_->topic(topic->id)) groups_->topic_deleted(name);
   }
+  const bool cluster_changed = before->broker_configs("") != image_->broker_configs("");
   const bool brokers_changed = before->brokers() != image_->brokers();
   for (const auto& [name, topic] : image_->topics()) {
     const auto known = before->topic(topic->id);
     // Images share the topics that did not change.
-    if (known == topic) continue;
-    const bool settings_changed = known && known->configs != topic->configs;
+    if (known == topic && !cluster_changed) continue;
+    const bool settings_changed = known && (cluster_changed || known->configs != topic->configs);
     for (std::size_t i = 0; i < topic->partitions.size(); ++i) {
       const PartitionIndex index{static_cast<std::int32_t>(i)};
       if (!belongs_here(*topic, index)) continue;
@@ -106,8 +107,11 @@ void Shard::adopt_role(const std::shared_ptr<Partition>& partition) {
 
 PartitionSettings Shard::settings_of(const replication::TopicImage& topic,
                                      PartitionIndex index) const {
+  const auto overrides = node_.rules.as_the_cluster_has_it(topic.configs, *image_);
   auto settings =
-      partition_settings(node_.config, topic.configs, static_cast<std::uint64_t>(index.value));
+      partition_settings(node_.config, overrides, static_cast<std::uint64_t>(index.value));
+  // What this node's file says of it does not count.
+  if (!overrides.contains("min.insync.replicas")) settings.replication.min_in_sync.reset();
   settings.log.tail_cache_bytes = tail_cache_share_;
   return settings;
 }

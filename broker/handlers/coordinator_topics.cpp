@@ -27,11 +27,12 @@ net::Awaitable<std::optional<std::string>> ensure(RequestContext& context,
   auto& topic = create.topics.emplace_back();
   topic.name = wanted.name;
   topic.num_partitions = wanted.partitions;
-  topic.replication_factor = 1;
+  const auto factor = context.node.settings.internal_factors.find(wanted.name);
+  topic.replication_factor = static_cast<std::int16_t>(factor->second);  // or what there is
   topic.configs.push_back({"cleanup.policy", "compact"});
   topic.configs.push_back({"compression.type", "producer"});
   topic.configs.push_back({"segment.bytes", fmt::format("{}", wanted.segment_bytes)});
-  auto creation = context.node.metadata->create_topics(context.shard, std::move(create));
+  auto creation = context.node.metadata->administer(context.shard, std::move(create));
   const auto created = co_await std::move(creation);
   const auto& result = created.topics.front();
   if (result.error_code == ErrorCode::none ||

@@ -2,7 +2,7 @@
 
 #include "broker/handlers/brokers.hpp"
 #include "broker/handlers/handlers.hpp"
-#include "broker/node.hpp"
+#include "broker/shard.hpp"
 
 namespace millrace::broker {
 
@@ -22,13 +22,18 @@ net::Awaitable<DescribeCluster::Response> DescribeCluster::handle(Request reques
                     kBrokers, request.endpoint_type);
     co_return response;
   }
-  response.controller_id = context.node.settings.node_id.value;
-  const auto here = advertised(context);
-  auto& broker = response.brokers.emplace_back();
-  broker.broker_id = context.node.settings.node_id.value;
-  broker.host = here.host;
-  broker.port = here.port;
-  if (!context.node.settings.rack.empty()) broker.rack = context.node.settings.rack;
+  auto looking = controller_for(context);
+  const BrokerId controller = co_await std::move(looking);
+  response.controller_id = controller.value;
+  const replication::ImagePtr image = context.shard.image();
+  for (auto& visible : visible_brokers(context, *image, request.include_fenced_brokers)) {
+    auto& broker = response.brokers.emplace_back();
+    broker.broker_id = visible.id.value;
+    broker.host = std::move(visible.at.host);
+    broker.port = visible.at.port;
+    broker.rack = std::move(visible.rack);
+    broker.is_fenced = visible.fenced;
+  }
   if (request.include_cluster_authorized_operations) {
     response.cluster_authorized_operations = kAllClusterOperations;
   }

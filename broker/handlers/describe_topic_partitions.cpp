@@ -13,11 +13,15 @@ using protocol::ErrorCode;
 using Response = protocol::DescribeTopicPartitionsResponse;
 using TopicAnswer = Response::DescribeTopicPartitionsResponseTopic;
 
-void describe(const replication::TopicImage& topic, std::size_t index, TopicAnswer& answer) {
+void describe(const replication::MetadataImage& image, const replication::TopicImage& topic,
+              std::size_t index, TopicAnswer& answer) {
   auto& partition = answer.partitions.emplace_back();
-  describe_partition(topic, index, partition);
-  partition.eligible_leader_replicas.emplace();
-  partition.last_known_elr.emplace();
+  describe_partition(image, topic, index, partition);
+  const auto& now = topic.partitions[index];
+  auto& eligible = partition.eligible_leader_replicas.emplace();
+  for (const BrokerId id : now.eligible) eligible.push_back(id.value);
+  auto& last_known = partition.last_known_elr.emplace();
+  if (now.last_leader) last_known.push_back(now.last_leader->value);
 }
 
 Response::Cursor cursor_at(const std::string& topic, std::size_t partition) {
@@ -75,7 +79,7 @@ net::Awaitable<DescribeTopicPartitions::Response> DescribeTopicPartitions::handl
     answer.topic_authorized_operations = kAllTopicOperations;
     std::size_t index = first;
     for (; index < topic->partitions.size() && room > 0; ++index, --room) {
-      describe(*topic, index, answer);
+      describe(*image, *topic, index, answer);
     }
     if (index < topic->partitions.size()) {
       response.next_cursor = cursor_at(name, index);

@@ -4,6 +4,7 @@
 #include "broker/handlers/brokers.hpp"
 #include "broker/handlers/coordinator_topics.hpp"
 #include "broker/handlers/handlers.hpp"
+#include "broker/handlers/partitions.hpp"
 #include "broker/shard.hpp"
 #include "replication/controller/topic_names.hpp"
 
@@ -33,7 +34,9 @@ Coordinator locate(const RequestContext& context, std::string_view topic_name, s
   const PartitionIndex index{
       topic ? partition_for_group(key, static_cast<std::int32_t>(topic->partitions.size())) : 0};
   const auto* const partition = topic ? topic->partition(index) : nullptr;
-  const auto leader = partition != nullptr ? partition->leader : std::nullopt;
+  auto leader = partition != nullptr ? partition->leader : std::nullopt;
+  // The only replica of a partition stays its leader while it is down.
+  if (leader && !is_up(*context.shard.image(), *leader)) leader.reset();
   const auto at = leader ? reached_at(context, *leader) : std::nullopt;
   if (!at) {
     return refused(std::move(key), ErrorCode::coordinator_not_available,

@@ -16,14 +16,15 @@ using TopicAnswer = protocol::MetadataResponse::MetadataResponseTopic;
 constexpr std::int16_t kNullIsAllSince = 1;
 constexpr std::int16_t kNullNameSince = 12;
 
-TopicAnswer describe(const replication::TopicImage& topic, bool operations) {
+TopicAnswer describe(const replication::MetadataImage& image, const replication::TopicImage& topic,
+                     bool operations) {
   TopicAnswer answer;
   answer.name = topic.name;
   answer.topic_id = topic.id;
   answer.is_internal = topic.is_internal();
   answer.partitions.reserve(topic.partitions.size());
   for (std::size_t i = 0; i < topic.partitions.size(); ++i) {
-    describe_partition(topic, i, answer.partitions.emplace_back());
+    describe_partition(image, topic, i, answer.partitions.emplace_back());
   }
   if (operations) answer.topic_authorized_operations = kAllTopicOperations;
   return answer;
@@ -52,7 +53,8 @@ net::Awaitable<void> create_missing(const protocol::MetadataRequest& request,
     topic.replication_factor = -1;
   }
   if (!create.topics.empty()) {
-    co_await context.node.metadata->create_topics(context.shard, std::move(create));
+    auto creating = context.node.metadata->administer(context.shard, std::move(create));
+    co_await std::move(creating);
   }
 }
 
@@ -65,23 +67,26 @@ net::Awaitable<Metadata::Response> Metadata::handle(Request request, RequestCont
     co_await create_missing(request, context);
   }
   Response response;
-  const auto here = advertised(context);
-  auto& broker = response.brokers.emplace_back();
-  broker.node_id = context.node.settings.node_id.value;
-  broker.host = here.host;
-  broker.port = here.port;
-  if (!context.node.settings.rack.empty()) broker.rack = context.node.settings.rack;
+  auto looking = controller_for(context);
+  const BrokerId controller = co_await std::move(looking);
+  const replication::ImagePtr image = context.shard.image();
+  for (auto& visible : visible_brokers(context, *image, false)) {
+    auto& broker = response.brokers.emplace_back();
+    broker.node_id = visible.id.value;
+    broker.host = std::move(visible.at.host);
+    broker.port = visible.at.port;
+    broker.rack = std::move(visible.rack);
+  }
   response.cluster_id = context.node.cluster_id;
-  response.controller_id = context.node.settings.node_id.value;
+  response.controller_id = controller.value;
   if (request.include_cluster_authorized_operations) {
     response.cluster_authorized_operations = kAllClusterOperations;
   }
 
-  const replication::ImagePtr image = context.shard.image();
   const bool operations = request.include_topic_authorized_operations;
   if (all) {
     for (const auto& [name, topic] : image->topics()) {
-      response.topics.push_back(describe(*topic, operations));
+      response.topics.push_back(describe(*image, *topic, operations));
     }
     co_return response;
   }
@@ -91,7 +96,7 @@ net::Awaitable<Metadata::Response> Metadata::handle(Request request, RequestCont
                        : wanted.name ? image->topic(std::string_view{*wanted.name})
                                      : nullptr;
     if (topic) {
-      response.topics.push_back(describe(*topic, operations));
+      response.topics.push_back(describe(*image, *topic, operations));
     } else if (by_id) {
       response.topics.push_back(unknown(wanted, ErrorCode::unknown_topic_id, context.version()));
     } else {

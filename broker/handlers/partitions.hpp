@@ -39,17 +39,28 @@ net::Awaitable<T> ask_leader(RequestContext& context, TopicId topic, std::int32_
   return ask_partition<T>(context, topic, index, std::move(of_leader));
 }
 
+/// Whether a broker is registered and up.
+inline bool is_up(const replication::MetadataImage& image, BrokerId id) {
+  const auto* const broker = image.broker(id);
+  return broker != nullptr && !broker->fenced;
+}
+
 /// Fills in what Metadata and DescribeTopicPartitions tell of a partition alike.
 template <class PartitionAnswer>
-void describe_partition(const replication::TopicImage& topic, std::size_t index,
+void describe_partition(const replication::MetadataImage& image,
+                        const replication::TopicImage& topic, std::size_t index,
                         PartitionAnswer& answer) {
   const auto& partition = topic.partitions[index];
   answer.partition_index = static_cast<std::int32_t>(index);
-  answer.leader_id = partition.leader ? partition.leader->value : -1;
-  if (!partition.leader) answer.error_code = protocol::ErrorCode::leader_not_available;
+  // The only replica of a partition stays its leader while it is down.
+  const bool led = partition.leader && is_up(image, *partition.leader);
+  answer.leader_id = led ? partition.leader->value : -1;
+  if (!led) answer.error_code = protocol::ErrorCode::leader_not_available;
   answer.leader_epoch = partition.leader_epoch.value;
   for (const BrokerId id : partition.replicas) answer.replica_nodes.push_back(id.value);
   for (const BrokerId id : partition.in_sync) answer.isr_nodes.push_back(id.value);
+  for (const BrokerId id : partition.replicas)
+    if (!is_up(image, id)) answer.offline_replicas.push_back(id.value);
 }
 
 }  // namespace millrace::broker

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "broker/blocking.hpp"
+#include "broker/metadata_service.hpp"
 #include "broker/node.hpp"
 #include "broker/quorum/quorum_service.hpp"
 
@@ -56,6 +57,14 @@ net::Awaitable<PeerResult> answer_peer(RequestContext& context, const PeerCaller
     case PeerCall::kJoin: {
       auto joining = let_join(context, caller, std::move(*call.mutable_join()));
       co_return co_await std::move(joining);
+    }
+    case PeerCall::kRegisterBroker:
+    case PeerCall::kHeartbeat:
+    case PeerCall::kInSync:
+    case PeerCall::kProducerIds:
+    case PeerCall::kForward: {
+      auto serving = context.node.metadata->serve(context.shard, std::move(call));
+      co_return co_await std::move(serving);
     }
     default:
       co_return PeerRefusal{

@@ -69,7 +69,10 @@ net::Awaitable<Peers::Outcome<Peers::ConnectionPtr>> Peers::connection(BrokerId 
         "node {} has no address for listener {}: it has not registered, or without that listener",
         to.value, listener_));
   }
-  if (slot->connection) tasks_.spawn(retire(std::exchange(slot->connection, nullptr)));
+  if (slot->connection) {
+    tasks_.spawn(retire(std::exchange(slot->connection, nullptr)));
+    if (broken_) broken_(to);  // while nobody waited for an answer
+  }
   slot->opening = true;
   slot->opened.reset();
   const Instant give_up = std::min(deadline, scheduler_.clock().now() + kConnectTimeout);

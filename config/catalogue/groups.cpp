@@ -15,7 +15,7 @@ constexpr Setting kSettings[] = {
      "Partitions of the topic that holds committed offsets; fixed once it exists."},
     {"offsets.topic.segment.bytes", int32, "104857600", at_least(1048576), bytes, read_only, kUsed,
      "Segment size of the offsets topic."},
-    {"offsets.topic.replication.factor", int16, "3", at_least(1), count, read_only, kCluster,
+    {"offsets.topic.replication.factor", int16, "3", at_least(1), count, read_only, kUsed,
      "Replicas of the offsets topic."},
     {"offsets.topic.compression.codec", int32, "0", kAny, none, read_only, kNotServed,
      "Codec id for the offsets topic."},

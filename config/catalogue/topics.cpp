@@ -99,7 +99,7 @@ constexpr Setting kSettings[] = {
     {"segment.ms", int64, "604800000", at_least(1), ms, cluster_wide, kUsed,
      "Age at which a segment is closed even if it is not full.",
      from("log.roll.ms", "log.roll.hours")},
-    {"unclean.leader.election.enable", boolean, "false", kAny, none, cluster_wide, kCluster,
+    {"unclean.leader.election.enable", boolean, "false", kAny, none, cluster_wide, kUsed,
      "Let a replica that is behind become leader when no other is left; loses records.",
      from("unclean.leader.election.enable")},
     {"flush.mode", string, "sync", one_of(kFlushModes), none, cluster_wide, kUsed,

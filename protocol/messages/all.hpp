@@ -2,6 +2,8 @@
 
 #include "protocol/messages/add_offsets_to_txn.hpp"
 #include "protocol/messages/add_partitions_to_txn.hpp"
+#include "protocol/messages/alter_configs.hpp"
+#include "protocol/messages/alter_partition_reassignments.hpp"
 #include "protocol/messages/api_versions.hpp"
 #include "protocol/messages/consumer_group_describe.hpp"
 #include "protocol/messages/consumer_group_heartbeat.hpp"
@@ -17,6 +19,7 @@
 #include "protocol/messages/describe_producers.hpp"
 #include "protocol/messages/describe_topic_partitions.hpp"
 #include "protocol/messages/describe_transactions.hpp"
+#include "protocol/messages/elect_leaders.hpp"
 #include "protocol/messages/end_txn.hpp"
 #include "protocol/messages/fetch.hpp"
 #include "protocol/messages/find_coordinator.hpp"
@@ -27,6 +30,7 @@
 #include "protocol/messages/leave_group.hpp"
 #include "protocol/messages/list_groups.hpp"
 #include "protocol/messages/list_offsets.hpp"
+#include "protocol/messages/list_partition_reassignments.hpp"
 #include "protocol/messages/list_transactions.hpp"
 #include "protocol/messages/metadata.hpp"
 #include "protocol/messages/offset_commit.hpp"
@@ -37,6 +41,7 @@
 #include "protocol/messages/produce.hpp"
 #include "protocol/messages/sync_group.hpp"
 #include "protocol/messages/txn_offset_commit.hpp"
+#include "protocol/messages/unregister_broker.hpp"
 #include "protocol/messages/write_txn_markers.hpp"
 
 namespace millrace::protocol {

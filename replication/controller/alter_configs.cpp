@@ -51,7 +51,8 @@ struct Edit {
 
 /// What one change comes to, or why it cannot be.
 std::optional<std::string> resolve(const Change& change, const ConfigOverrides& current,
-                                   const ConfigRules& rules, std::int8_t resource, Edit& edit) {
+                                   const ConfigOverrides& cluster, const ConfigRules& rules,
+                                   std::int8_t resource, Edit& edit) {
   edit.key = change.name;
   const auto operation = static_cast<Operation>(change.config_operation);
   switch (operation) {
@@ -68,7 +69,7 @@ std::optional<std::string> resolve(const Change& change, const ConfigOverrides& 
                            change.name);
       }
       if (!change.value) return fmt::format("setting '{}' has no value", change.name);
-      edit.value = edited_list(rules.effective(change.name, current), *change.value,
+      edit.value = edited_list(rules.effective(change.name, current, cluster), *change.value,
                                operation == Operation::append);
       break;
     default:
@@ -98,6 +99,15 @@ std::optional<std::string> refused_together(const ConfigOverrides& current,
     }
   }
   return rules.check_group_whole(after);
+}
+
+/// Nothing for what is not there; `alter_configs` says why.
+ConfigOverrides overrides_of(const MetadataImage& image, std::int8_t type,
+                             const std::string& name) {
+  if (type == kGroupResource) return image.group_configs(name);
+  if (type == kBrokerResource) return image.broker_configs(name);
+  const auto topic = type == kTopicResource ? image.topic(std::string_view{name}) : nullptr;
+  return topic ? topic->configs : ConfigOverrides{};
 }
 
 MetadataRecord record_of(const Resource& resource, const Edit& edit) {
@@ -151,7 +161,8 @@ ControllerOutcome<IncrementalAlterConfigsResponse> Controller::alter_configs(
     std::set<std::string> seen;
     for (const Change& change : resource.configs) {
       Edit edit;
-      auto why = resolve(change, current, rules_, resource.resource_type, edit);
+      auto why =
+          resolve(change, current, image.broker_configs(""), rules_, resource.resource_type, edit);
       if (!why && !seen.insert(change.name).second) {
         why = fmt::format("setting '{}' is given twice", change.name);
       }
@@ -172,6 +183,42 @@ ControllerOutcome<IncrementalAlterConfigsResponse> Controller::alter_configs(
       std::ranges::move(forget_eligible(image, topic.get(), edit.key, rules_),
                         std::back_inserter(outcome.records));
     }
+  }
+  return outcome;
+}
+
+/// The same as to delete every override that is not named, and to set the others.
+ControllerOutcome<protocol::AlterConfigsResponse> Controller::replace_configs(
+    const MetadataImage& image, const protocol::AlterConfigsRequest& request) const {
+  IncrementalAlterConfigsRequest changes;
+  changes.validate_only = request.validate_only;
+  for (const auto& wanted : request.resources) {
+    auto& resource = changes.resources.emplace_back();
+    resource.resource_type = wanted.resource_type;
+    resource.resource_name = wanted.resource_name;
+    for (const auto& config : wanted.configs) {
+      resource.configs.push_back({.name = config.name,
+                                  .config_operation = std::to_underlying(Operation::set),
+                                  .value = config.value});
+    }
+    for (const auto& [name, value] :
+         overrides_of(image, wanted.resource_type, wanted.resource_name)) {
+      const bool named = std::ranges::any_of(
+          wanted.configs, [&](const auto& config) { return config.name == name; });
+      if (named) continue;
+      resource.configs.push_back({.name = name,
+                                  .config_operation = std::to_underlying(Operation::remove),
+                                  .value = std::nullopt});
+    }
+  }
+  auto changed = alter_configs(image, changes);
+  ControllerOutcome<protocol::AlterConfigsResponse> outcome;
+  outcome.records = std::move(changed.records);
+  for (auto& result : changed.response.responses) {
+    outcome.response.responses.push_back({.error_code = result.error_code,
+                                          .error_message = std::move(result.error_message),
+                                          .resource_type = result.resource_type,
+                                          .resource_name = std::move(result.resource_name)});
   }
   return outcome;
 }

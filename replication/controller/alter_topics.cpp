@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "replication/controller/broker_lists.hpp"
 #include "replication/controller/controller.hpp"
+#include "replication/controller/new_partition.hpp"
 #include "replication/controller/placement.hpp"
 #include "replication/controller/records.hpp"
 #include "replication/controller/topic_names.hpp"
@@ -23,6 +25,48 @@ void refuse(CreatePartitionsResponse::CreatePartitionsTopicResult& result, Error
             std::string message) {
   result.error_code = code;
   result.error_message = std::move(message);
+}
+
+struct Refusal {
+  ErrorCode code;
+  std::string message;
+};
+
+/// The records of the new partitions, or why they cannot be.
+std::optional<Refusal> added_partitions(
+    const MetadataImage& image, const TopicImage& topic,
+    const CreatePartitionsRequest::CreatePartitionsTopic& wanted,
+    std::vector<MetadataRecord>& records) {
+  const auto have = static_cast<std::int32_t>(topic.partitions.size());
+  const auto& first = topic.partitions.front();
+  const std::size_t factor = without(first.replicas, first.adding).size();
+  const std::size_t up = brokers_up(image);
+  if (!wanted.assignments && factor > up) {
+    return Refusal{ErrorCode::invalid_replication_factor,
+                   fmt::format("the topic's replication factor {} cannot be met: {} of {} "
+                               "registered brokers are up",
+                               factor, up, image.brokers().size())};
+  }
+  const Placement place{image, factor, 0};
+  for (std::int32_t index = have; index < wanted.count; ++index) {
+    Brokers replicas;
+    if (wanted.assignments) {
+      const auto& told = (*wanted.assignments)[static_cast<std::size_t>(index - have)];
+      for (const auto id : told.broker_ids) replicas.emplace_back(id);
+      auto fault = assignment_fault(image, replicas);
+      if (!fault && replicas.size() != factor)
+        fault = fmt::format("{} replicas, the topic has {}", replicas.size(), factor);
+      if (fault) {
+        return Refusal{ErrorCode::invalid_replica_assignment,
+                       fmt::format("partition {}: {}", index, *fault)};
+      }
+    } else {
+      replicas = place.replicas(index);
+    }
+    records.push_back(partition_record(topic.id, PartitionIndex{index},
+                                       new_partition(image, std::move(replicas))));
+  }
+  return std::nullopt;
 }
 
 /// Versions before 6 name topics in a list of their own; later ones by name or id.
@@ -102,32 +146,12 @@ ControllerOutcome<CreatePartitionsResponse> Controller::create_partitions(
              fmt::format("{} new partitions need as many assignments", wanted.count - have));
       continue;
     }
-    const std::size_t factor = std::min(topic->partitions.front().replicas.size(), brokers_.size());
     std::vector<MetadataRecord> records;
-    for (std::int32_t index = have; index < wanted.count; ++index) {
-      PartitionImage partition;
-      if (wanted.assignments) {
-        for (const auto id :
-             (*wanted.assignments)[static_cast<std::size_t>(index - have)].broker_ids) {
-          partition.replicas.emplace_back(id);
-        }
-      } else {
-        partition.replicas = place_replicas(brokers_, index, factor, 0);
-      }
-      const bool known = std::ranges::all_of(partition.replicas, [&](BrokerId id) {
-        return std::ranges::count(brokers_, id) == 1 &&
-               std::ranges::count(partition.replicas, id) == 1;
-      });
-      if (partition.replicas.empty() || !known) {
-        refuse(result, ErrorCode::invalid_replica_assignment,
-               fmt::format("partition {} needs distinct live brokers as replicas", index));
-        break;
-      }
-      partition.in_sync = partition.replicas;
-      partition.leader = partition.replicas.front();
-      records.push_back(partition_record(topic->id, PartitionIndex{index}, partition));
+    if (auto refusal = added_partitions(image, *topic, wanted, records)) {
+      refuse(result, refusal->code, std::move(refusal->message));
+      continue;
     }
-    if (result.error_code != ErrorCode::none || request.validate_only) continue;
+    if (request.validate_only) continue;
     outcome.records.insert(outcome.records.end(), records.begin(), records.end());
   }
   return outcome;

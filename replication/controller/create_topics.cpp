@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <set>
 
+#include "replication/controller/broker_lists.hpp"
 #include "replication/controller/controller.hpp"
+#include "replication/controller/new_partition.hpp"
 #include "replication/controller/placement.hpp"
 #include "replication/controller/records.hpp"
 #include "replication/controller/topic_names.hpp"
@@ -21,14 +23,6 @@ struct Refusal {
   ErrorCode code;
   std::string message;
 };
-
-PartitionImage fresh_partition(std::vector<BrokerId> replicas) {
-  PartitionImage partition;
-  partition.leader = replicas.front();
-  partition.in_sync = replicas;
-  partition.replicas = std::move(replicas);
-  return partition;
-}
 
 std::optional<Refusal> check_name(const MetadataImage& image, const std::string& name) {
   if (auto why = invalid_topic_name(name)) {
@@ -66,23 +60,19 @@ std::optional<Refusal> check_configs(const Creatable& wanted, const ConfigRules&
   return std::nullopt;
 }
 
-std::optional<Refusal> place_as_told(const Creatable& wanted, std::span<const BrokerId> brokers,
+std::optional<Refusal> place_as_told(const Creatable& wanted, const MetadataImage& image,
                                      std::vector<PartitionImage>& partitions) {
   if (wanted.num_partitions != -1 || wanted.replication_factor != -1) {
     return Refusal{ErrorCode::invalid_request,
                    "with manual assignments, partitions and replication factor must both be -1"};
   }
-  std::map<std::int32_t, std::vector<BrokerId>> by_index;
+  std::map<std::int32_t, Brokers> by_index;
   for (const auto& assignment : wanted.assignments) {
-    std::vector<BrokerId> replicas;
+    Brokers replicas;
     for (const auto id : assignment.broker_ids) replicas.emplace_back(id);
-    const std::set<BrokerId> distinct{replicas.begin(), replicas.end()};
-    const bool known = std::ranges::all_of(
-        replicas, [&](BrokerId id) { return std::ranges::find(brokers, id) != brokers.end(); });
-    if (replicas.empty() || distinct.size() != replicas.size() || !known) {
+    if (const auto fault = assignment_fault(image, replicas)) {
       return Refusal{ErrorCode::invalid_replica_assignment,
-                     fmt::format("partition {} needs distinct live brokers as replicas",
-                                 assignment.partition_index)};
+                     fmt::format("partition {}: {}", assignment.partition_index, *fault)};
     }
     by_index[assignment.partition_index] = std::move(replicas);
   }
@@ -93,12 +83,20 @@ std::optional<Refusal> place_as_told(const Creatable& wanted, std::span<const Br
     return Refusal{ErrorCode::invalid_replica_assignment,
                    "assignments must name the partitions 0, 1, 2, ... once each"};
   }
-  for (auto& [index, replicas] : by_index) partitions.push_back(fresh_partition(replicas));
+  const std::size_t factor = by_index.begin()->second.size();
+  for (auto& [index, replicas] : by_index) {
+    if (replicas.size() != factor) {
+      return Refusal{ErrorCode::invalid_replica_assignment,
+                     fmt::format("partition {} has {} replicas, partition 0 has {}", index,
+                                 replicas.size(), factor)};
+    }
+    partitions.push_back(new_partition(image, std::move(replicas)));
+  }
   return std::nullopt;
 }
 
 std::optional<Refusal> place_by_count(const Creatable& wanted, const ControllerSettings& settings,
-                                      std::span<const BrokerId> brokers, std::size_t start,
+                                      const MetadataImage& image,
                                       std::vector<PartitionImage>& partitions) {
   const std::int32_t count =
       wanted.num_partitions == -1 ? settings.partitions_default : wanted.num_partitions;
@@ -107,18 +105,20 @@ std::optional<Refusal> place_by_count(const Creatable& wanted, const ControllerS
                    fmt::format("a topic has 1 to {} partitions, {} were asked for",
                                settings.partitions_max, count)};
   }
-  const int factor = wanted.replication_factor == -1 ? settings.replication_factor_default
-                                                     : wanted.replication_factor;
-  if (factor < 1 || factor > std::ssize(brokers)) {
+  const int asked = wanted.replication_factor == -1 ? settings.replication_factor_default
+                                                    : wanted.replication_factor;
+  const auto up = static_cast<int>(brokers_up(image));
+  const int factor = is_internal_topic(wanted.name) ? std::min(asked, up) : asked;
+  if (factor < 1 || factor > up) {
     return Refusal{ErrorCode::invalid_replication_factor,
-                   fmt::format("replication factor {} cannot be met: there {} {} live broker{}",
-                               factor, brokers.size() == 1 ? "is" : "are", brokers.size(),
-                               brokers.size() == 1 ? "" : "s")};
+                   fmt::format("replication factor {} cannot be met: of {} registered broker{} {} "
+                               "{} up",
+                               asked, image.brokers().size(),
+                               image.brokers().size() == 1 ? "" : "s", up, up == 1 ? "is" : "are")};
   }
-  for (std::int32_t i = 0; i < count; ++i) {
-    partitions.push_back(
-        fresh_partition(place_replicas(brokers, i, static_cast<std::size_t>(factor), start)));
-  }
+  const Placement place{image, static_cast<std::size_t>(factor), image.topics().size()};
+  for (std::int32_t i = 0; i < count; ++i)
+    partitions.push_back(new_partition(image, place.replicas(i)));
   return std::nullopt;
 }
 
@@ -167,9 +167,8 @@ ControllerOutcome<CreateTopicsResponse> Controller::create_topics(
     }
     if (!refusal) refusal = check_configs(wanted, rules_, overrides);
     if (!refusal) {
-      refusal = wanted.assignments.empty()
-                    ? place_by_count(wanted, settings_, brokers_, image.topics().size(), partitions)
-                    : place_as_told(wanted, brokers_, partitions);
+      refusal = wanted.assignments.empty() ? place_by_count(wanted, settings_, image, partitions)
+                                           : place_as_told(wanted, image, partitions);
     }
     if (refusal) {
       results.push_back(refused(wanted.name, std::move(*refusal)));

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "protocol/base/ensure.hpp"
+#include "replication/controller/records.hpp"
 #include "replication/controller/topic_names.hpp"
 
 namespace millrace::replication {
@@ -102,22 +103,11 @@ void MetadataImage::apply(const MetadataRecord& record, Edited& edited) {
     }
     case MetadataRecord::kPartition: {
       const auto& from = record.partition();
-      PartitionImage partition;
-      for (const auto id : from.replicas()) partition.replicas.emplace_back(id);
-      for (const auto id : from.in_sync()) partition.in_sync.emplace_back(id);
-      if (from.leader() >= 0) partition.leader = BrokerId{from.leader()};
-      partition.leader_epoch = LeaderEpoch{from.leader_epoch()};
-      for (const auto id : from.adding()) partition.adding.emplace_back(id);
-      for (const auto id : from.removing()) partition.removing.emplace_back(id);
-      for (const auto id : from.eligible()) partition.eligible.emplace_back(id);
-      if (from.has_last_leader()) partition.last_leader = BrokerId{from.last_leader()};
-      partition.recovering = from.recovering();
-      partition.partition_epoch = from.partition_epoch();
       auto& partitions = edit(id_from_bytes(from.topic_id()), edited).partitions;
       const auto index = static_cast<std::size_t>(from.partition());
       ENSURE(index <= partitions.size());
       if (index == partitions.size()) partitions.emplace_back();
-      partitions[index] = std::move(partition);
+      partitions[index] = partition_from(from);
       return;
     }
     case MetadataRecord::kRemoveTopic: {

@@ -30,6 +30,18 @@ void change(const TopicImage& topic, PartitionIndex index, const PartitionImage&
 
 }  // namespace
 
+std::size_t min_in_sync(const MetadataImage& image, const TopicImage& topic, std::size_t replicas,
+                        const ConfigRules& rules) {
+  constexpr std::string_view kSetting = "min.insync.replicas";
+  const auto& cluster = image.broker_configs("");
+  if (!topic.configs.contains(kSetting) && !cluster.contains(kSetting))
+    return replicas >= 3 ? 2 : 1;
+  const std::string text = rules.effective(kSetting, topic.configs, cluster);
+  std::size_t wanted = 1;
+  std::from_chars(text.data(), text.data() + text.size(), wanted);
+  return wanted;
+}
+
 PartitionRules rules_for(const MetadataImage& image, const TopicImage& topic,
                          const PartitionImage& partition, const ConfigRules& rules,
                          std::optional<BrokerId> except, std::optional<BrokerId> also) {
@@ -40,11 +52,13 @@ PartitionRules rules_for(const MetadataImage& image, const TopicImage& topic,
     const auto* const broker = image.broker(id);
     return broker != nullptr && broker->may_lead();
   };
-  const std::string text = rules.effective("min.insync.replicas", topic.configs);
-  std::size_t wanted = 1;
-  std::from_chars(text.data(), text.data() + text.size(), wanted);
-  made.min_in_sync = std::clamp<std::size_t>(wanted, 1, partition.replicas.size());
-  if (rules.effective("unclean.leader.election.enable", topic.configs) == "true")
+  const std::size_t replicas = partition.replicas.size();
+  made.min_in_sync_with = [&image, &topic, &rules](std::size_t count) {
+    return std::clamp<std::size_t>(min_in_sync(image, topic, count, rules), 1, count);
+  };
+  made.min_in_sync = made.min_in_sync_with(replicas);
+  const auto& cluster = image.broker_configs("");
+  if (rules.effective("unclean.leader.election.enable", topic.configs, cluster) == "true")
     made.election = Election::unclean;
   return made;
 }
@@ -65,7 +79,7 @@ bool Membership::alive(BrokerId broker, Instant now) const {
 
 ControllerOutcome<RegistrationAnswer> Membership::register_broker(const MetadataImage& image,
                                                                   const Registration& request,
-                                                                  std::int64_t next_offset,
+                                                                  std::int64_t next_index,
                                                                   Instant now) {
   if (request.cluster_id != settings_.cluster_id) {
     return refused(ErrorCode::inconsistent_cluster_id,
@@ -81,12 +95,12 @@ ControllerOutcome<RegistrationAnswer> Membership::register_broker(const Metadata
     sessions_[request.id].epoch = known->epoch;
     return {{}, {.epoch = known->epoch}};  // it has not heard the answer
   }
-  const bool gone = known != nullptr && request.stopped_cleanly_at == known->epoch;
-  if (known != nullptr && !gone && alive(request.id, now)) {
+  if (known != nullptr && known->directory != request.directory && alive(request.id, now)) {
     return refused(ErrorCode::duplicate_broker_registration,
                    named(request.id) +
-                       " is registered by another process that is alive: give this one another "
-                       "node.id, or stop the other and wait for broker.session.timeout.ms");
+                       " is registered by another process, with another data directory, that is "
+                       "alive: give this one another node.id, or stop the other and wait for "
+                       "broker.session.timeout.ms");
   }
   ControllerOutcome<RegistrationAnswer> outcome;
   if (known != nullptr) {
@@ -101,7 +115,7 @@ ControllerOutcome<RegistrationAnswer> Membership::register_broker(const Metadata
   }
   BrokerImage broker;
   broker.id = request.id;
-  broker.epoch = next_offset + static_cast<std::int64_t>(outcome.records.size());
+  broker.epoch = next_index;
   broker.incarnation = request.incarnation;
   broker.directory = request.directory;
   broker.rack = request.rack;
@@ -137,7 +151,7 @@ ControllerOutcome<RegistrationAnswer> Membership::unregister(const MetadataImage
 
 ControllerOutcome<BrokerHeartbeatAnswer> Membership::heartbeat(const MetadataImage& image,
                                                                const BrokerHeartbeat& request,
-                                                               std::int64_t next_offset,
+                                                               std::int64_t next_index,
                                                                Instant now) {
   ControllerOutcome<BrokerHeartbeatAnswer> outcome;
   auto& [records, answer] = outcome;
@@ -172,12 +186,12 @@ ControllerOutcome<BrokerHeartbeatAnswer> Membership::heartbeat(const MetadataIma
   if (!broker->shutting_down) {
     records.push_back(broker_change_record(*broker, std::nullopt, true));
     step_down(image, request.id, Logs::kept, records);
-    session.handed_over_at = next_offset + static_cast<std::int64_t>(records.size());
+    session.handed_over_at = next_index + 1;
     return outcome;
   }
   // The others must know before it goes, or clients are sent to a broker that is not there. What
   // another controller had it hand over is known when all have heard of what is newest now.
-  if (!session.handed_over_at) session.handed_over_at = next_offset;
+  if (!session.handed_over_at) session.handed_over_at = next_index;
   if (leads(image, request.id)) return outcome;
   if (lowest_applied(image, request.id) < *session.handed_over_at) return outcome;
   fence(image, *broker, records);
@@ -201,7 +215,8 @@ bool Membership::leads(const MetadataImage& image, BrokerId broker) {
   bool found = false;
   held_.for_each(image, broker,
                  [&](const TopicImage&, PartitionIndex, const PartitionImage& partition) {
-                   found = found || partition.leader == broker;
+                   const bool may_move = partition.replicas.size() > 1;
+                   found = found || (may_move && partition.leader == broker);
                  });
   return found;
 }
@@ -248,11 +263,15 @@ void Membership::fence(const MetadataImage& image, const BrokerImage& broker, Re
 }
 
 void Membership::step_down(const MetadataImage& image, BrokerId broker, Logs logs, Records& out) {
+  const auto& cluster = image.broker_configs("");
   held_.for_each(
       image, broker, [&](const TopicImage& topic, PartitionIndex index, const PartitionImage& now) {
-        const bool lost =
-            logs == Logs::gone ||
-            (logs == Logs::unsure && rules_.effective("flush.mode", topic.configs) == "async");
+        const bool lost = logs == Logs::gone ||
+                          (logs == Logs::unsure &&
+                           rules_.effective("flush.mode", topic.configs, cluster) == "async");
+        // Nobody could take over, so nothing is handed over: of a thousand such partitions not
+        // one changes when their broker is started again.
+        if (!lost && now.replicas.size() == 1) return;
         const bool concerned =
             has(now.in_sync, broker) || now.leader == broker || (lost && has(now.eligible, broker));
         if (!concerned) return;

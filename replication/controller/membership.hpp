@@ -35,7 +35,7 @@ struct RegistrationAnswer {
 struct BrokerHeartbeat {
   BrokerId id;
   std::int64_t epoch = -1;
-  std::int64_t applied = 0;  // it has applied the metadata log below this offset
+  std::int64_t applied = 0;  // it has applied the metadata log below this index
   bool wants_fence = false;  // as when its disks fail
   bool wants_to_stop = false;
 };
@@ -61,11 +61,10 @@ struct MembershipSettings {
 /// A broker registers and is fenced: it leads nothing and no in-sync set has it. It is unfenced by
 /// its first heartbeat with which it has applied its own registration, and fenced again when it
 /// asks for it or is silent for the session timeout. One that wants to stop hands over what it
-/// leads, and may go when all other brokers have heard of that.
+/// leads, and may go when all other brokers have heard of that. The only replica of a partition
+/// stays its leader through all this, whether it is there or not, as long as it has its log.
 ///
-/// `rules` must answer from what is committed for the whole cluster: if leaders acknowledged by
-/// another `min.insync.replicas` or `flush.mode` than is known here, who counts as safe might not
-/// be.
+/// Who is safe is judged by what is committed for the whole cluster (`ConfigRules::effective`).
 class Membership {
  public:
   Membership(MembershipSettings settings, const ConfigRules& rules)
@@ -76,16 +75,18 @@ class Membership {
   /// Told of every committed batch, this core's own and others'.
   void committed(std::span<const MetadataRecord> records) { held_.apply(records); }
 
-  /// `next_offset`: of the first record that this may give; it becomes the broker's epoch.
-  /// INCONSISTENT_CLUSTER_ID for a stranger, DUPLICATE_BROKER_REGISTRATION while another process
-  /// with that id is alive, INVALID_REQUEST without an endpoint.
+  /// `next_index`: of the change that this may give; it becomes the broker's epoch.
+  /// INCONSISTENT_CLUSTER_ID for a stranger, DUPLICATE_BROKER_REGISTRATION while a process with
+  /// that id and another directory is alive, INVALID_REQUEST without an endpoint. A process with
+  /// the same directory need not wait, for one process at a time can have it: the other one is
+  /// dead.
   ControllerOutcome<RegistrationAnswer> register_broker(const MetadataImage& image,
                                                         const Registration& request,
-                                                        std::int64_t next_offset, Instant now);
+                                                        std::int64_t next_index, Instant now);
   /// STALE_BROKER_EPOCH for one who is not registered with that epoch.
   ControllerOutcome<BrokerHeartbeatAnswer> heartbeat(const MetadataImage& image,
                                                      const BrokerHeartbeat& request,
-                                                     std::int64_t next_offset, Instant now);
+                                                     std::int64_t next_index, Instant now);
   /// Gives leaders to partitions that have none and could have one: after settings changed, and
   /// now and then, at most `records_max` of them.
   std::vector<MetadataRecord> revive(const MetadataImage& image, std::size_t records_max) const;
@@ -107,7 +108,7 @@ class Membership {
     Instant last_contact;
     std::int64_t epoch = -1;
     std::int64_t applied = 0;
-    std::optional<std::int64_t> handed_over_at;  // behind the records that took its leaderships
+    std::optional<std::int64_t> handed_over_at;  // behind the change that took its leaderships
   };
   using Records = std::vector<MetadataRecord>;
   enum class Logs : std::uint8_t {

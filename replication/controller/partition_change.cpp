@@ -32,8 +32,8 @@ void complete_reassignment(PartitionImage& next) {
 
 /// Who left the in-sync set and still has all that was acknowledged.
 void keep_eligible(const PartitionImage& now, PartitionImage& next, const PartitionWish& wish,
-                   const PartitionRules& rules) {
-  if (next.in_sync.size() >= rules.min_in_sync) {
+                   std::size_t min_in_sync) {
+  if (next.in_sync.size() >= min_in_sync) {
     next.eligible.clear();
     next.last_leader.reset();
     return;
@@ -91,17 +91,21 @@ std::optional<PartitionImage> changed(const PartitionImage& now, const Partition
   if (wish.in_sync) next.in_sync = *wish.in_sync;
   if (wish.lost_its_log) remove(next.in_sync, *wish.lost_its_log);
   if (wish.recovered) next.recovering = false;
-  if (wish.forget_eligible) next.eligible.clear();
   next.in_sync = without(std::move(next.in_sync), without(next.in_sync, next.replicas));
   complete_reassignment(next);
-  keep_eligible(now, next, wish, rules);
+  const std::size_t min_in_sync =
+      rules.min_in_sync_with ? rules.min_in_sync_with(next.replicas.size()) : rules.min_in_sync;
+  PartitionWish judged = wish;
+  judged.forget_eligible = wish.forget_eligible || min_in_sync < rules.min_in_sync;
+  if (judged.forget_eligible) next.eligible.clear();
+  keep_eligible(now, next, judged, min_in_sync);
 
   const Elected elected = elect(next, rules);
   if (elected.leader && elected.alone) {
     for (const BrokerId broker : next.in_sync) add(next.eligible, broker);
     next.in_sync = {*elected.leader};
     remove(next.eligible, *elected.leader);
-    if (elected.unclean || rules.min_in_sync == 1) next.eligible.clear();
+    if (elected.unclean || min_in_sync == 1) next.eligible.clear();
     next.last_leader.reset();
     next.recovering = next.recovering || elected.unclean;
   }

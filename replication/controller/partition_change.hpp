@@ -23,6 +23,8 @@ struct PartitionRules {
   /// replicas have, so each of the last so many members of the in-sync set has all that was
   /// acknowledged: who left the set below that size stays eligible (KIP-966).
   std::size_t min_in_sync = 1;
+  /// What it is once there are so many replicas; not set: the same whatever their number.
+  std::function<std::size_t(std::size_t replicas)> min_in_sync_with = {};
   Election election = Election::keep;
 };
 
@@ -46,7 +48,8 @@ struct PartitionWish {
 /// - A reassignment is completed as soon as all that were being added are in sync: the removed
 ///   replicas go.
 /// - Below `min_in_sync`, members that leave the in-sync set become eligible, and stay so until the
-///   set is that large again, or until they are judged by another minimum.
+///   set is that large again, or until they are judged by another minimum, as when a reassignment
+///   leaves fewer replicas of which fewer must be in sync.
 /// - A leader comes from the in-sync set, in the order of the replicas; from the eligible ones if
 ///   nobody of the set may lead. If both are empty, all who were in either have lost their logs:
 ///   the last leader is then the best there is. Else there is none, unless the election is unclean.

@@ -5,6 +5,7 @@
 
 #include "replication/controller/broker_lists.hpp"
 #include "replication/controller/membership.hpp"
+#include "replication/controller/new_partition.hpp"
 #include "replication/controller/records.hpp"
 
 namespace millrace::replication {
@@ -14,17 +15,6 @@ using protocol::ErrorCode;
 
 ControllerOutcome<PartitionVerdict> refused(ErrorCode error, std::string message) {
   return {{}, {.error = error, .message = std::move(message)}};
-}
-
-/// Why a partition cannot have these replicas; nothing if it can.
-std::optional<std::string> fault_of(const MetadataImage& image, const Brokers& replicas) {
-  if (replicas.empty()) return "it names no replica";
-  for (const BrokerId broker : replicas) {
-    const std::string name = "broker " + std::to_string(broker.value);
-    if (image.broker(broker) == nullptr) return name + " is not registered";
-    if (std::ranges::count(replicas, broker) > 1) return name + " is named twice";
-  }
-  return std::nullopt;
 }
 
 }  // namespace
@@ -45,7 +35,7 @@ ControllerOutcome<PartitionVerdict> reassign(const MetadataImage& image, const R
   }
   const Brokers& target = wish.replicas ? *wish.replicas : settled;
   if (wish.replicas) {
-    if (const auto fault = fault_of(image, target))
+    if (const auto fault = replicas_fault(image, target))
       return refused(ErrorCode::invalid_replica_assignment, *fault);
   }
   if (!wish.may_change_factor && wish.replicas && target.size() != settled.size()) {

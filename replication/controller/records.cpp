@@ -41,6 +41,21 @@ MetadataRecord partition_record(TopicId topic, PartitionIndex index, const Parti
   return record;
 }
 
+PartitionImage partition_from(const schema::PartitionRecord& record) {
+  PartitionImage partition;
+  for (const auto id : record.replicas()) partition.replicas.emplace_back(id);
+  for (const auto id : record.in_sync()) partition.in_sync.emplace_back(id);
+  if (record.leader() >= 0) partition.leader = BrokerId{record.leader()};
+  partition.leader_epoch = LeaderEpoch{record.leader_epoch()};
+  for (const auto id : record.adding()) partition.adding.emplace_back(id);
+  for (const auto id : record.removing()) partition.removing.emplace_back(id);
+  for (const auto id : record.eligible()) partition.eligible.emplace_back(id);
+  if (record.has_last_leader()) partition.last_leader = BrokerId{record.last_leader()};
+  partition.recovering = record.recovering();
+  partition.partition_epoch = record.partition_epoch();
+  return partition;
+}
+
 MetadataRecord remove_topic_record(TopicId topic) {
   MetadataRecord record;
   record.mutable_remove_topic()->set_topic_id(id_bytes(topic));

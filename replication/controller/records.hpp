@@ -11,6 +11,8 @@ namespace millrace::replication {
 
 MetadataRecord topic_record(std::string_view name, TopicId id);
 MetadataRecord partition_record(TopicId topic, PartitionIndex index, const PartitionImage& image);
+/// And back.
+PartitionImage partition_from(const schema::PartitionRecord& record);
 MetadataRecord remove_topic_record(TopicId topic);
 /// Without a value the setting goes back to its default.
 MetadataRecord topic_config_record(std::string_view topic, std::string_view key,

@@ -136,5 +136,15 @@ TEST_CASE("data directory: one in use asks nothing of the directory above it", "
   CHECK(files.calls(sim::FileCall::sync_directory) == before);
 }
 
+TEST_CASE("data directory: the mark of a clean stop is found once, with its epoch",
+          "[broker][data_directory]") {
+  sim::MemoryFiles files;
+  REQUIRE(files.create_directories("/data"));
+  CHECK(take_clean_stop(files, "/data").value() == std::nullopt);
+  REQUIRE(mark_clean_stop(files, "/data", 4711));
+  CHECK(take_clean_stop(files, "/data").value() == 4711);
+  CHECK(take_clean_stop(files, "/data").value() == std::nullopt);
+}
+
 }  // namespace
 }  // namespace millrace::broker

@@ -8,7 +8,7 @@ namespace millrace::replication {
 using protocol::ErrorCode;
 using std::chrono::seconds;
 
-/// Two replicas must be in sync; topics may say `flush.mode=async`.
+/// Three replicas, so two must be in sync; topics may say `flush.mode=async`.
 struct Rules final : ConfigRules {
   [[nodiscard]] std::optional<std::string> check_topic(std::string_view,
                                                        std::string_view) const override {
@@ -27,10 +27,10 @@ struct Rules final : ConfigRules {
     return std::nullopt;
   }
   [[nodiscard]] bool is_list(std::string_view) const override { return false; }
-  [[nodiscard]] std::string effective(std::string_view key,
-                                      const ConfigOverrides& overrides) const override {
+  [[nodiscard]] std::string effective(std::string_view key, const ConfigOverrides& overrides,
+                                      const ConfigOverrides& cluster) const override {
     if (const auto found = overrides.find(key); found != overrides.end()) return found->second;
-    if (key == "min.insync.replicas") return "2";
+    if (const auto found = cluster.find(key); found != cluster.end()) return found->second;
     return key == "flush.mode" ? "sync" : "false";
   }
   [[nodiscard]] std::vector<
@@ -46,13 +46,14 @@ struct Cluster {
   Rules rules;
   Membership membership{{.cluster_id = "ours", .session_timeout = seconds{9}}, rules};
   ImagePtr image = std::make_shared<MetadataImage>();
-  std::int64_t offset = 100;  // of the next record
+  std::int64_t offset = 100;  // of the next change
   Instant now{seconds{1000}};
 
   void commit(const std::vector<MetadataRecord>& records) {
+    if (records.empty()) return;
     image = image->with(records);
     membership.committed(records);
-    offset += static_cast<std::int64_t>(records.size());
+    ++offset;
   }
   RegistrationAnswer start(std::int32_t id, std::uint8_t process = 1,
                            std::optional<std::int64_t> stopped_cleanly_at = std::nullopt,

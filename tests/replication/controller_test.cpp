@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "replication/controller/topic_names.hpp"
+#include "tests/replication/brokers.hpp"
 
 namespace millrace::replication {
 namespace {
@@ -34,8 +35,8 @@ struct Rules final : ConfigRules {
     return std::nullopt;
   }
   [[nodiscard]] bool is_list(std::string_view key) const override { return key == "list"; }
-  [[nodiscard]] std::string effective(std::string_view key,
-                                      const ConfigOverrides& overrides) const override {
+  [[nodiscard]] std::string effective(std::string_view key, const ConfigOverrides& overrides,
+                                      const ConfigOverrides&) const override {
     const auto found = overrides.find(key);
     return found == overrides.end() ? "a,b" : found->second;
   }
@@ -49,9 +50,8 @@ struct Rules final : ConfigRules {
 struct Fixture {
   Rules rules;
   SeededRng rng{7};
-  std::vector<BrokerId> brokers{BrokerId{1}, BrokerId{2}, BrokerId{3}};
-  Controller controller{{.partitions_default = 4}, brokers, rules};
-  ImagePtr image = std::make_shared<MetadataImage>();
+  Controller controller{{.partitions_default = 4}, rules};
+  ImagePtr image = with_brokers({{1, ""}, {2, ""}, {3, ""}});
 
   protocol::CreateTopicsResponse create(const CreateTopicsRequest& request) {
     auto outcome = controller.create_topics(*image, request, rng);
@@ -233,6 +233,72 @@ TEST_CASE("controller: partitions can only become more", "[replication][controll
   CHECK(f.image->topic("t")->partitions[4].replicas.size() == 2);
 }
 
+TEST_CASE(
+    "controller: a topic has no more replicas than brokers are up, internal topics what there is",
+    "[replication][controller]") {
+  Fixture f;
+  f.image = fenced(f.image, 3);
+  CreateTopicsRequest request;
+  request.topics.push_back({.name = "t", .num_partitions = 1, .replication_factor = 3});
+  const auto refused = f.create(request).topics.front();
+  CHECK(refused.error_code == ErrorCode::invalid_replication_factor);
+  CHECK(refused.error_message ==
+        "replication factor 3 cannot be met: of 3 registered brokers 2 are up");
+  CHECK(f.create(std::string{kOffsetsTopic}, 4, 3) == ErrorCode::none);
+  for (const auto& partition : f.image->topic(kOffsetsTopic)->partitions)
+    CHECK(partition.replicas.size() == 2);
+}
+
+TEST_CASE("controller: replicas may be put on a broker that is down, as long as one is up",
+          "[replication][controller]") {
+  Fixture f;
+  f.image = fenced(f.image, 1);
+  CreateTopicsRequest request;
+  auto& topic = request.topics.emplace_back();
+  topic.name = "t";
+  topic.num_partitions = -1;
+  topic.replication_factor = -1;
+  topic.assignments.push_back({.partition_index = 0, .broker_ids = {1}});
+  CHECK(f.create(request).topics.front().error_code == ErrorCode::invalid_replica_assignment);
+  request.topics.front().assignments.front().broker_ids = {1, 3};
+  CHECK(f.create(request).topics.front().error_code == ErrorCode::none);
+  const auto& partition = f.image->topic("t")->partitions.front();
+  CHECK(partition.in_sync == std::vector{BrokerId{3}});
+  CHECK(partition.leader == BrokerId{3});
+  // All partitions of a topic have the same number of replicas.
+  request.topics.front().name = "u";
+  request.topics.front().assignments.push_back({.partition_index = 1, .broker_ids = {3}});
+  CHECK(f.create(request).topics.front().error_code == ErrorCode::invalid_replica_assignment);
+}
+
+TEST_CASE("controller: added partitions have as many replicas as the topic",
+          "[replication][controller]") {
+  Fixture f;
+  f.create("t", 1, 3);
+  const auto grow = [&](std::int32_t count, std::vector<std::vector<std::int32_t>> told) {
+    protocol::CreatePartitionsRequest request;
+    auto& topic = request.topics.emplace_back();
+    topic.name = "t";
+    topic.count = count;
+    if (told.empty())
+      topic.assignments.reset();
+    else
+      topic.assignments.emplace();
+    for (auto& replicas : told) topic.assignments->push_back({.broker_ids = replicas});
+    const auto outcome = f.controller.create_partitions(*f.image, request);
+    f.image = f.image->with(outcome.records);
+    return outcome.response.results.front().error_code;
+  };
+  CHECK(grow(2, {{1, 2}}) == ErrorCode::invalid_replica_assignment);
+  CHECK(grow(2, {{1, 2, 9}}) == ErrorCode::invalid_replica_assignment);
+  CHECK(grow(2, {{3, 2, 1}}) == ErrorCode::none);
+  CHECK(f.image->topic("t")->partitions[1].leader == BrokerId{3});
+  f.image = fenced(f.image, 2);
+  CHECK(grow(3, {}) == ErrorCode::invalid_replication_factor);
+  CHECK(grow(3, {{3, 2, 1}}) == ErrorCode::none);
+  CHECK(f.image->topic("t")->partitions[2].in_sync == std::vector{BrokerId{3}, BrokerId{1}});
+}
+
 TEST_CASE("controller: settings are set, deleted, appended to and checked",
           "[replication][controller]") {
   Fixture f;
@@ -262,6 +328,29 @@ TEST_CASE("controller: settings are set, deleted, appended to and checked",
   CHECK(f.image->topic("t")->configs.at("list") == "c,a");
   CHECK(alter("good", 1, std::nullopt) == ErrorCode::none);
   CHECK_FALSE(f.image->topic("t")->configs.contains("good"));
+}
+
+TEST_CASE("controller: AlterConfigs takes away what it does not name",
+          "[replication][controller]") {
+  Fixture f;
+  f.create("t", 1, 1);
+  const auto replace = [&](std::vector<std::pair<std::string, std::string>> configs) {
+    protocol::AlterConfigsRequest request;
+    auto& resource = request.resources.emplace_back();
+    resource.resource_type = 2;
+    resource.resource_name = "t";
+    for (const auto& [name, value] : configs) resource.configs.push_back({name, value});
+    const auto outcome = f.controller.replace_configs(*f.image, request);
+    f.image = f.image->with(outcome.records);
+    return outcome.response.responses.front().error_code;
+  };
+  CHECK(replace({{"good", "1"}, {"list", "a"}}) == ErrorCode::none);
+  CHECK(replace({{"good", "2"}}) == ErrorCode::none);
+  CHECK(f.image->topic("t")->configs == ConfigOverrides{{"good", "2"}});
+  CHECK(replace({{"good", "bad"}}) == ErrorCode::invalid_config);
+  CHECK(f.image->topic("t")->configs == ConfigOverrides{{"good", "2"}});
+  CHECK(replace({}) == ErrorCode::none);
+  CHECK(f.image->topic("t")->configs.empty());
 }
 
 TEST_CASE("controller: settings of groups are checked, one by one and together, and kept by group",

@@ -49,15 +49,37 @@ TEST_CASE("membership: two processes with one id: the second waits until the fir
           "[replication][membership]") {
   Cluster c;
   c.make();
-  CHECK(c.start(2, 2).error == ErrorCode::duplicate_broker_registration);
+  CHECK(c.start(2, 2, std::nullopt, 7).error == ErrorCode::duplicate_broker_registration);
   CHECK(c.image->broker(BrokerId{2})->incarnation == Uuid{{1}});
   c.now += seconds{9};
   const auto old_epoch = c.image->broker(BrokerId{2})->epoch;
-  const auto answer = c.start(2, 2);
+  const auto answer = c.start(2, 2, std::nullopt, 7);
   CHECK(answer.error == ErrorCode::none);
   CHECK(c.beat(2, {.epoch = old_epoch}).error == ErrorCode::stale_broker_epoch);
   CHECK(c.image->broker(BrokerId{2})->fenced);
   CHECK(c.in_sync() == "13");
+}
+
+TEST_CASE("membership: who has the directory of a broker need not wait for its session to end",
+          "[replication][membership]") {
+  Cluster c;
+  c.make();
+  const auto answer = c.start(2, 2);
+  CHECK(answer.error == ErrorCode::none);
+  CHECK(c.image->broker(BrokerId{2})->incarnation == Uuid{{2}});
+  CHECK(c.in_sync() == "13");
+}
+
+TEST_CASE(
+    "membership: the epoch of a broker is the index of its registration, whatever else is in "
+    "the change",
+    "[replication][membership]") {
+  Cluster c;
+  c.make();
+  const auto index = c.offset;
+  CHECK(c.start(1, 2).epoch == index);  // what it led goes to another in the same change
+  CHECK(c.offset == index + 1);
+  CHECK(c.image->broker(BrokerId{1})->epoch == index);
 }
 
 TEST_CASE("membership: a silent broker is fenced and its leaderships go to others",
@@ -158,7 +180,7 @@ TEST_CASE("membership: with another minimum, who was eligible is so no longer",
   protocol::IncrementalAlterConfigsRequest request;
   request.resources.push_back({.resource_type = 2, .resource_name = "t"});
   request.resources.back().configs.push_back({.name = "min.insync.replicas", .value = "1"});
-  const Controller controller{{}, {BrokerId{1}}, c.rules};
+  const Controller controller{{}, c.rules};
   c.commit(controller.alter_configs(*c.image, request).records);
   CHECK(c.partition().eligible.empty());
   CHECK(c.partition().leader == BrokerId{1});
@@ -330,6 +352,46 @@ TEST_CASE("in sync: who does not know the newest changes nothing", "[replication
     want(ErrorCode::ineligible_replica);
     c.commit({broker_change_record(*c.image->broker(BrokerId{2}), true, false)});
     want(ErrorCode::ineligible_replica);
+  }
+}
+
+TEST_CASE(
+    "membership: the only replica of a partition leads it through a restart, unless it lost its "
+    "log",
+    "[replication][membership]") {
+  Cluster c;
+  c.make();
+  const PartitionImage alone{
+      .replicas = {BrokerId{2}}, .in_sync = {BrokerId{2}}, .leader = BrokerId{2}};
+  const TopicId lone{{2}};
+  c.commit({topic_record("lone", lone), partition_record(lone, PartitionIndex{0}, alone)});
+  const auto now = [&] { return c.image->topic(lone)->partitions.front(); };
+  c.commit(
+      c.membership.connection_lost(*c.image, BrokerId{2}, c.image->broker(BrokerId{2})->epoch));
+  CHECK(now() == alone);
+  c.start(2, 2);
+  c.beat(2);
+  CHECK(now() == alone);
+  SECTION("it may stop though it leads") {
+    for (int i = 0; i < 3; ++i) {
+      c.beat(1);
+      c.beat(3);
+      c.beat(2, {.wants_to_stop = true});
+    }
+    c.beat(1);
+    c.beat(3);
+    CHECK(c.beat(2, {.wants_to_stop = true}).may_stop);
+    CHECK(now() == alone);
+  }
+  SECTION("another directory has nothing of what was acknowledged") {
+    c.now += seconds{9};
+    c.start(2, 3, std::nullopt, 9);
+    CHECK(now().leader_epoch > alone.leader_epoch);
+  }
+  SECTION("a process that died may have acknowledged what it had not synced") {
+    c.commit({topic_config_record("lone", "flush.mode", "async")});
+    c.start(2, 3);
+    CHECK(now().leader_epoch > alone.leader_epoch);
   }
 }
 

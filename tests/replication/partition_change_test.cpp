@@ -238,5 +238,24 @@ TEST_CASE("partition: whoever leads without recovering has all that was acknowle
   }
 }
 
+TEST_CASE(
+    "partition change: with fewer replicas, of which fewer must be in sync, nobody is eligible",
+    "[replication][partition_change]") {
+  // 1 alone is in sync of three, and 2 has all that was acknowledged: two had to have it. Of two
+  // replicas one suffices, so 1 acknowledges from now on what 2 does not have.
+  const PartitionImage now{.replicas = {BrokerId{1}, BrokerId{2}, BrokerId{3}},
+                           .in_sync = {BrokerId{1}},
+                           .leader = BrokerId{1},
+                           .eligible = {BrokerId{2}}};
+  const PartitionRules rules{
+      .may_lead = [](BrokerId) { return true; },
+      .min_in_sync = 2,
+      .min_in_sync_with = [](std::size_t n) -> std::size_t { return n >= 3 ? 2 : 1; }};
+  const auto next = changed(now, {.replicas = {{BrokerId{1}, BrokerId{2}}}}, rules);
+  REQUIRE(next);
+  CHECK(next->eligible.empty());
+  CHECK(next->leader == BrokerId{1});
+}
+
 }  // namespace
 }  // namespace millrace::replication

@@ -54,6 +54,8 @@ APIS = {
     "AddPartitionsToTxn": (0, 5), "AddOffsetsToTxn": (0, 4), "EndTxn": (0, 5),
     "WriteTxnMarkers": (1, 2), "TxnOffsetCommit": (0, 5), "DescribeProducers": (0, 0),
     "DescribeTransactions": (0, 0), "ListTransactions": (0, 1),
+    "AlterConfigs": (0, 2), "ElectLeaders": (0, 2), "AlterPartitionReassignments": (0, 1),
+    "ListPartitionReassignments": (0, 0),
 }
 DATA = {"ConsumerProtocolSubscription": (0, 3), "ConsumerProtocolAssignment": (0, 3)}
 MESSAGES = {f"{api}{side}": versions for api, versions in APIS.items()
