@@ -189,23 +189,23 @@ def running(*command: str, **options: object) -> Iterator[subprocess.Popen[bytes
 REQUIREMENTS = HERE / "requirements.txt"
 
 
-def pypi_packages() -> Path:
-    """The folder with the packages of requirements.txt, installed once per version of that file.
+def pypi_packages(requirements: Path = REQUIREMENTS) -> Path:
+    """The folder with the packages of `requirements`, installed once per version of that file.
 
     Skips the test, with the reason, on a machine that cannot download them.
     """
     build = Path(os.environ.get("MILLRACE_BUILD", ROOT / "build/dev"))
-    pins = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    pins = hashlib.sha256(requirements.read_bytes()).hexdigest()[:12]
     folder = build / "interop" / f"pypi-{pins}"
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / "done").exists():
-            _install(folder)
+            _install(folder, requirements)
     return next((folder / "venv/lib").glob("python3*")) / "site-packages"
 
 
-def _install(folder: Path) -> None:
+def _install(folder: Path, requirements: Path) -> None:
     # A machine without a way out is found out once in a while, not once per test.
     refused = folder / "refused"
     if refused.exists() and time.time() - refused.stat().st_mtime < 600:
@@ -213,7 +213,7 @@ def _install(folder: Path) -> None:
     pip = [str(folder / "venv/bin/pip"), "install", "-q", "--retries", "1", "--timeout", "10"]
     for command in (
         [sys.executable, "-m", "venv", str(folder / "venv")],
-        [*pip, "--only-binary", ":all:", "-r", str(REQUIREMENTS)],
+        [*pip, "--only-binary", ":all:", "-r", str(requirements)],
     ):
         try:
             result = subprocess.run(command, capture_output=True, text=True, timeout=150)
@@ -221,14 +221,14 @@ def _install(folder: Path) -> None:
         except subprocess.TimeoutExpired:
             reason = "it takes too long"
         if reason is not None:
-            refused.write_text(f"clients from PyPI cannot be installed: {reason}", encoding="utf-8")
+            refused.write_text(f"packages from PyPI cannot be installed: {reason}", encoding="utf-8")
             raise unittest.SkipTest(refused.read_text(encoding="utf-8"))
     (folder / "done").touch()
 
 
-def use_pypi() -> None:
+def use_pypi(requirements: Path = REQUIREMENTS) -> None:
     """Makes the packages importable in this process, before those of Debian."""
-    sys.path.insert(0, str(pypi_packages()))
+    sys.path.insert(0, str(pypi_packages(requirements)))
 
 
 # --- running a test file -----------------------------------------------------------------------
