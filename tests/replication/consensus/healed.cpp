@@ -108,14 +108,12 @@ void World::must_take_changes() {
       if (!host_of(member)) must_change({Change::Kind::remove, member});
   for (const auto* host : hosts_) {
     if (members.is_voter(host->self())) continue;
-    if (!members.is_learner(host->self()))
-      must_change({Change::Kind::add_learner, host->self()});
+    if (!members.is_learner(host->self())) must_change({Change::Kind::add_learner, host->self()});
     must_change({Change::Kind::promote, host->self()});
     break;
   }
   const auto voters = checker_.members().voters;
-  if (voters.size() > 1)
-    must_change({Change::Kind::remove, voters[rng_.below(voters.size())]});
+  if (voters.size() > 1) must_change({Change::Kind::remove, voters[rng_.below(voters.size())]});
 }
 
 void World::must_hand_over() {
@@ -159,8 +157,8 @@ void World::must_survive_a_hung_disk() {
 void World::must_have_answered() {
   for (const auto& [token, asked] : reads_)
     if (hosts_[asked.host]->life() == asked.life && now_ > asked.at + kReadMax)
-      throw Violation{fmt::format("a read that was asked of {} is not answered",
-                                  hosts_[asked.host]->name())};
+      throw Violation{
+          fmt::format("a read that was asked of {} is not answered", hosts_[asked.host]->name())};
 }
 
 }  // namespace millrace::replication::consensus::sim
