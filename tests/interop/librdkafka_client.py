@@ -56,11 +56,12 @@ def be_member(server: str, topic: str, group: str, options: dict[str, str]) -> N
 
     def commit() -> None:
         offsets = [ck.TopicPartition(*place, offset) for place, offset in printed.items()]
-        printed.clear()
         try:
             if offsets:
                 consumer.commit(offsets=offsets, asynchronous=False)
+            printed.clear()
         except ck.KafkaException as error:
+            # As while others still join: who goes on reading meanwhile has to try again.
             print(f"a commit failed: {error}", file=sys.stderr)
 
     def gained(consumer: ck.Consumer, places: list[ck.TopicPartition]) -> None:
@@ -74,6 +75,8 @@ def be_member(server: str, topic: str, group: str, options: dict[str, str]) -> N
             consumer.incremental_unassign(places)
         else:
             consumer.unassign()
+        for place in places:
+            printed.pop((place.topic, place.partition), None)  # it is another's to commit now
         owned.difference_update(place.partition for place in places)
         print("+", *sorted(owned), flush=True)
 
