@@ -72,7 +72,9 @@ def be_member(server: str, topic: str, group: str, options: dict[str, str]) -> N
     )
     consumer.subscribe([topic], listener=Listener())
     while not stopping:
-        polled = consumer.poll(timeout_ms=100)
+        # Not the 100 ms after which it asks for metadata again: a poll of 3.0.12 that ends while the
+        # member joins anew because of them forgets what it was assigned.
+        polled = consumer.poll(timeout_ms=400)
         for place, records in polled.items():
             for record in records:
                 print(place.partition, record.offset, record.value.decode())
